@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef COF_BASE_CHILD_H
+#define COF_BASE_CHILD_H
+
+/*
+ * Child processes of other programs, with their output caught.
+ */
+
+#include "buffer.h"
+#include "result.h"
+
+/**
+ * child_run() - run a program to its end
+ * @argv:       NULL-terminated; argv[0] is looked up in PATH; never holds a secret
+ * @input:      bytes for its stdin; { 0 } is /dev/null
+ * @timeout_ms: it is killed after that; 0 is no limit
+ * @ret_output: its stdout, at most 1 MiB; may be NULL; caller runs buffer_done()
+ * @ret_status: its exit status, 128 + signal where it was killed
+ *
+ * For a status other than 0 the last line of its stderr is left in @err's cause.
+ * Fails: COF_E_NOENT (no such program), COF_E_FAILED (time-out), COF_E_IO
+ */
+cof_result child_run(const char *const argv[], struct span input, unsigned int timeout_ms,
+		     struct buffer *ret_output, int *ret_status, struct cof_error *err);
+
+/** child_check() - child_run() without input and output; a status other than 0 is COF_E_FAILED */
+cof_result child_check(const char *const argv[], unsigned int timeout_ms, struct cof_error *err);
+
+#endif

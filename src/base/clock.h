@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef COF_BASE_CLOCK_H
+#define COF_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/** clock_ms() - milliseconds of a clock that only goes forwards, for deadlines; it stands still
+ * while the machine sleeps (CLOCK_MONOTONIC, clock_gettime(2)) */
+uint64_t clock_ms(void);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Places and configuration: see paths.h.
+ */
+
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <string.h>
+
+#include "file.h"
+#include "number.h"
+#include "paths.h"
+
+#define AGENT_LIMIT_DEFAULT_SECONDS (8 * 3600)
+
+/* The configuration while it is read. */
+struct config_reading {
+	struct paths *paths;
+	const char *file;
+	struct cof_error *err;
+	cof_result result;
+};
+
+void paths_free(struct paths *paths)
+{
+	if (!paths)
+		return;
+	free(paths->root);
+	free(paths->vault_dir);
+	free(paths->run_dir);
+	free(paths->agent_socket);
+	free(paths->keys_socket);
+	free(paths->engine_dir);
+	free(paths->crypttab);
+	free(paths->fstab);
+	for (char **mirror = paths->mirrors; mirror && *mirror; mirror++)
+		free(*mirror);
+	free(paths->mirrors);
+	free(paths);
+}
+
+/* @path made absolute, without "." parts, double or final slashes; it need not exist. */
+static cof_result absolute(const char *path, char **ret_path, struct cof_error *err)
+{
+	_cleanup_free_ char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	_cleanup_free_ char *whole = NULL;
+	_cleanup_free_ char *real = realpath(path, NULL);
+	char *to;
+
+	if (real) {
+		*ret_path = TAKE(real);
+		return COF_OK;
+	}
+	ENSURE(path[0] == '/' || folder, err, COF_E_IO, path, "has no folder that can be read");
+	TRY(path_format(&whole, err, "%s/%s", folder ? folder : "", path));
+	to = whole;
+	for (const char *from = whole; *from != '\0';) {
+		size_t slashes = strspn(from, "/");
+		size_t len = strcspn(from + slashes, "/");
+		bool skip = len == 0 || (len == 1 && from[slashes] == '.');
+
+		if (!skip) {
+			*to++ = '/';
+			memmove(to, from + slashes, len);
+			to += len;
+		}
+		from += slashes + len;
+	}
+	*to = '\0';
+	*ret_path = TAKE(whole);
+	return COF_OK;
+}
+
+/* 64-bit FNV-1a of a text (draft-eastlake-fnv, section 3): names a folder, guards nothing. */
+static uint64_t fnv1a(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (uint8_t)*text) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* Appends a folder to paths->mirrors. */
+static cof_result add_mirror(struct paths *paths, const char *folder, struct cof_error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	size_t count = 0;
+	char **grown;
+
+	ENSURE(folder[0] == '/', err, COF_E_FORMAT, folder, "is not an absolute path");
+	TRY(absolute(folder, &path, err));
+	while (paths->mirrors && paths->mirrors[count])
+		count++;
+	grown = realloc(paths->mirrors, (count + 2) * sizeof(*grown));
+	ENSURE(grown, err, COF_E_NOMEM, NULL, "no memory for the configuration");
+	grown[count] = TAKE(path);
+	grown[count + 1] = NULL;
+	paths->mirrors = grown;
+	return COF_OK;
+}
+
+/* One `name = value` of the configuration. */
+static cof_result set_value(struct paths *paths, const char *name, const char *value,
+			    struct cof_error *err)
+{
+	if (strcmp(name, "mirror") == 0)
+		return add_mirror(paths, value, err);
+	if (strcmp(name, "agent-limit") == 0)
+		return duration_parse(value, &paths->agent_limit_seconds, err);
+	FAIL(err, COF_E_FORMAT, name, "is not a setting (mirror, agent-limit)");
+}
+
+/* inih's callback: 1 goes on, 0 reports this line. */
+static int on_setting(void *context, const char *section, const char *name, const char *value)
+{
+	struct config_reading *reading = context;
+
+	bool is_first = !cof_failed(reading->result);
+	cof_result result =
+		set_value(reading->paths, name, value, is_first ? reading->err : NULL);
+
+	(void)section;
+	if (is_first)
+		reading->result = result;
+	return cof_failed(result) ? 0 : 1;
+}
+
+/* Reads @file into @paths. */
+static cof_result read_config(struct paths *paths, const char *file, struct cof_error *err)
+{
+	struct config_reading reading = { .paths = paths, .file = file, .err = err };
+	_cleanup_file_ FILE *config = fopen(file, "re");
+	cof_result failure = COF_OK;
+	int line;
+
+	if (!config)
+		return cof_raise_errno(err, errno, file, "cannot be read");
+	line = ini_parse_file(config, on_setting, &reading);
+	if (ferror(config))
+		return cof_raise_errno(err, errno ? errno : EIO, file, "cannot be read");
+	ENSURE(line >= 0, err, COF_E_NOMEM, file, "no memory for the configuration");
+	if (line > 0 && cof_failed(reading.result))
+		failure = cof_explain((cof_result){ COF_E_FORMAT }, err, NULL,
+				      "line %d of %s cannot be used", line, file);
+	else if (line > 0)
+		failure = cof_raise(err, COF_E_FORMAT, file, "line %d is not \"name = value\"",
+				    line);
+	if (cof_failed(failure))
+		cof_error_try(err, "man coffer: its section FILES lists the settings");
+	return failure;
+}
+
+/* Fills in everything that hangs on the root and the vault's folder. */
+static cof_result derive_places(struct paths *paths, struct cof_error *err)
+{
+	if (paths->vault_is_default)
+		TRY(path_format(&paths->run_dir, err, "%s/run/coffer", paths->root));
+	else
+		TRY(path_format(&paths->run_dir, err, "%s/run/coffer/%016llx", paths->root,
+				(unsigned long long)fnv1a(paths->vault_dir)));
+	TRY(path_format(&paths->agent_socket, err, "%s/agent.sock", paths->run_dir));
+	TRY(path_format(&paths->keys_socket, err, "%s/keys.sock", paths->run_dir));
+	TRY(path_format(&paths->engine_dir, err, "%s/run/coffer/engine", paths->root));
+	TRY(path_format(&paths->crypttab, err, "%s/etc/crypttab", paths->root));
+	TRY(path_format(&paths->fstab, err, "%s/etc/fstab", paths->root));
+	return COF_OK;
+}
+
+cof_result paths_new_usable(const char *root, const char *vault, const char *config,
+			    struct paths **ret_paths, struct cof_error *ret_mistake,
+			    struct cof_error *err)
+{
+	_cleanup_(paths_freep) struct paths *paths = calloc(1, sizeof(*paths));
+	_cleanup_free_ char *default_vault = NULL;
+	_cleanup_free_ char *default_config = NULL;
+
+	ENSURE(paths, err, COF_E_NOMEM, NULL, "no memory for paths");
+	paths->agent_limit_seconds = AGENT_LIMIT_DEFAULT_SECONDS;
+	TRY(absolute(root ? root : "/", &paths->root, err));
+	if (strcmp(paths->root, "/") == 0)
+		paths->root[0] = '\0';
+	TRY(path_format(&default_vault, err, "%s" PATHS_VAULT_DEFAULT, paths->root));
+	TRY(absolute(vault ? vault : default_vault, &paths->vault_dir, err));
+	paths->vault_is_default = strcmp(paths->vault_dir, default_vault) == 0;
+	TRY(derive_places(paths, err));
+	TRY(path_format(&default_config, err, "%s" PATHS_CONFIG_DEFAULT, paths->root));
+	if (config || path_exists(default_config)) {
+		cof_result read =
+			read_config(paths, config ? config : default_config, ret_mistake);
+
+		ret_mistake->code = read.code;
+		if (cof_failed(read) && read.code != COF_E_FORMAT) {
+			if (err)
+				*err = *ret_mistake;
+			return read;
+		}
+	}
+
+	*ret_paths = TAKE(paths);
+	return COF_OK;
+}
+
+cof_result paths_new(const char *root, const char *vault, const char *config,
+		     struct paths **ret_paths, struct cof_error *err)
+{
+	_cleanup_(paths_freep) struct paths *paths = NULL;
+	struct cof_error mistake = { 0 };
+
+	TRY(paths_new_usable(root, vault, config, &paths, &mistake, err));
+	if (mistake.code != COF_E_NONE) {
+		if (err)
+			*err = mistake;
+		return (cof_result){ mistake.code };
+	}
+	*ret_paths = TAKE(paths);
+	return COF_OK;
+}

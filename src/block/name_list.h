@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef COF_BLOCK_NAME_LIST_H
+#define COF_BLOCK_NAME_LIST_H
+
+/*
+ * NULL-terminated lists of owned texts, as struct device has them; private to this folder.
+ */
+
+#include "cleanup.h"
+#include "result.h"
+
+/** name_list_new() - an empty list; caller owns, name_list_free(). Fails: COF_E_NOMEM */
+cof_result name_list_new(char ***ret_list, struct cof_error *err);
+/** name_list_free() - NULL does nothing */
+void name_list_free(char **list);
+DEFINE_FREEP(char *, name_list_freep, name_list_free)
+
+/** name_list_add() - append a copy of @name; @list moves. Fails: COF_E_NOMEM */
+cof_result name_list_add(char ***list, const char *name, struct cof_error *err);
+size_t name_list_count(char *const list[]);
+bool name_list_has(char *const list[], const char *name);
+/** name_list_sort() - in natural order: sdb2 before sdb10 */
+void name_list_sort(char **list);
+
+/** text_copy() - strdup() of @text, with NULL taken for "". Fails: COF_E_NOMEM */
+cof_result text_copy(const char *text, char **ret_copy, struct cof_error *err);
+
+#endif

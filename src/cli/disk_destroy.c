@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * coffer disk destroy: what a disk holds is made unreadable for good.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "disk_destroy.h"
+#include "disk_results.h"
+#include "number.h"
+#include "unlocking.h"
+#include "verbs.h"
+
+/* What is said before the question. */
+static void describe_loss(const struct disk_destroy_job *job, char *out, size_t out_size_bytes)
+{
+	char size[16];
+
+	if (job->action == DESTROY_VAULT) {
+		(void)snprintf(out, out_size_bytes,
+			       "every key and header copy of %s will be removed, and the disk can "
+			       "never be opened again, should it turn up",
+			       job->disk.name);
+		return;
+	}
+	(void)snprintf(out, out_size_bytes,
+		       "all data on %s (%s%s%s%s%s, %s) will be unreadable for good, also for "
+		       "whoever has its keys or a copy of its header",
+		       job->device->node, job->device->vendor, job->device->vendor[0] ? " " : "",
+		       job->device->model[0] ? job->device->model : job->device->transport,
+		       job->device->serial[0] ? ", serial number " : "", job->device->serial,
+		       size_format(job->device->size_bytes, size));
+}
+
+/* What goes, disk by disk; shown before anything is asked. */
+static void say_plan(const struct cli_call *call, const struct disk_destroy_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct disk_destroy_job *job = &plan->jobs[i];
+		char size[16];
+
+		if (job->result.error.code != COF_E_NONE)
+			continue;
+		cli_say(call, "%s%s%s:", job->disk.name, job->device ? " on " : "",
+			job->device ? job->device->node : "");
+		if (job->action == DESTROY_CERTIFY) {
+			cli_say(call, "  write the certificate of what was destroyed already");
+			continue;
+		}
+		if (job->device) {
+			cli_say(call,
+				"  overwrite %zu keyslots and both headers (%s), and read back",
+				job->slot_count, size_format(job->wipe_bytes, size));
+			cli_say(call, "  %s",
+				job->device->discards ? "discard all blocks of the device"
+						      : "no discard: the device has none");
+		}
+		if (job->has_line)
+			cli_say(call, "  remove its line from %s", call->paths->crypttab);
+		cli_say(call,
+			"  remove its record with %zu keys and %zu header copies from the vault "
+			"and its mirrors",
+			job->key_count, job->copy_count);
+		cli_say(call, "  write a certificate to the audit log");
+	}
+}
+
+/* Asks for each disk; one refusal ends everything. */
+static cof_result confirm(const struct cli_call *call, const struct disk_destroy_plan *plan,
+			  struct cof_error *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct disk_destroy_job *job = &plan->jobs[i];
+		char loss[1024];
+
+		if (job->result.error.code != COF_E_NONE || job->action == DESTROY_CERTIFY)
+			continue;
+		describe_loss(job, loss, sizeof(loss));
+		TRY(cli_confirm_destroy(call, call->args[i], job->disk.serial, loss, err));
+	}
+	return COF_OK;
+}
+
+/* Hands every job's result to disk_results_show(). */
+static cof_result show(struct cli_call *call, struct vault *vault,
+		       const struct disk_destroy_plan *plan, struct cof_error *err)
+{
+	_cleanup_free_ struct disk_result *results = calloc(plan->count + 1, sizeof(*results));
+
+	ENSURE(results, err, COF_E_NOMEM, NULL, "no memory for %zu results", plan->count);
+	for (size_t i = 0; i < plan->count; i++)
+		results[i] = plan->jobs[i].result;
+	disk_results_suggest(vault, call->args, plan->count, results);
+	return disk_results_show(call, results, plan->count, "destroyed",
+				 call->dry_run ? "planned" : "was not touched", err);
+}
+
+/* Whether one of the disks was refused: then none is destroyed, before anybody is asked. */
+static bool any_refused(struct disk_destroy_plan *plan)
+{
+	bool refused = false;
+
+	for (size_t i = 0; i < plan->count; i++)
+		refused = refused || plan->jobs[i].result.error.code != COF_E_NONE;
+	for (size_t i = 0; i < plan->count && refused; i++)
+		if (plan->jobs[i].result.error.code == COF_E_NONE)
+			plan->jobs[i].result.state = "untouched";
+	return refused;
+}
+
+/* coffer disk destroy. */
+static cof_result run_destroy(struct cli_call *call, struct cof_error *err)
+{
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+	_cleanup_(disk_destroy_plan_done) struct disk_destroy_plan plan = { 0 };
+	_cleanup_(progress_freep) struct progress *progress = NULL;
+
+	TRY(cli_open_vault(call, true, &vault, err));
+	TRY(disk_destroy_plan(vault, call->paths, call->args, call->arg_count,
+			      cli_flag(call, "missing"), &plan, err));
+	say_plan(call, &plan);
+	if (call->dry_run || any_refused(&plan))
+		return show(call, vault, &plan, err);
+	TRY(confirm(call, &plan, err));
+	TRY(progress_new(plan.count, call->json || call->quiet, &progress, err));
+	/* Every failure is in the jobs' results as well, from where show() passes the first up. */
+	cof_ignore(disk_destroy_run(vault, call->paths, &plan, progress, err));
+	progress_free(TAKE(progress));
+	return show(call, vault, &plan, err);
+}
+
+const struct cli_verb cli_verb_disk_destroy = {
+	.noun = "disk",
+	.verb = "destroy",
+	.arguments = "DEV|NAME...",
+	.min_args = 1,
+	.max_args = SIZE_MAX,
+	.argument_type = CLI_DEVICE,
+	.summary = "make disks unreadable for good: keyslots, headers, keys; with a certificate",
+	.description =
+		"Destroys disks of the vault. What will go is shown, and the serial number (or the "
+		"name, where there is none) is asked for. Then both headers and all keyslots are "
+		"overwritten and read back, the device is told to discard everything, the line in "
+		"crypttab goes, and the vault and its mirrors forget every key and every header "
+		"copy of the disk, also the older ones. A certificate goes into the audit log. A "
+		"run that was interrupted is finished by the same command; until the vault has "
+		"let go of the key, `coffer disk header repair` could still bring the disk "
+		"back.\n\n"
+		"A disk that is open or in use is refused. One whose device is not there is "
+		"destroyed with --missing: the vault forgets it, and whatever is on the disk can "
+		"never be opened again.\n\n"
+		"Overwriting proves little on flash: what makes the data unreadable is that the "
+		"key is gone. A mirror that is away keeps its copy of the keys until it is back; "
+		"it is named. Backups of the vault from before keep theirs.",
+	.options =
+		(const struct cli_option[]){
+			{ "missing", CLI_FLAG, NULL,
+			  "the device is gone for good: remove what the vault has of it" },
+			CLI_UNLOCK_OPTIONS,
+			{ 0 } },
+	.examples =
+		(const struct cli_example[]){
+			{ "coffer disk destroy /dev/sdj", "ask, then destroy one disk" },
+			{ "coffer disk destroy /dev/sdj --dry-run", "show what would go" },
+			{ "coffer disk destroy enc-wwn-0x5000c500a1b2c3d4 --missing",
+			  "forget a disk that was sent away" },
+			{ 0 } },
+	.changes = true,
+	.destroys = true,
+	.shows = true,
+	.needs_root = true,
+	.run = run_destroy,
+};

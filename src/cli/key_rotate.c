@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * coffer key rotate: new keys for disks.
+ */
+
+#include <string.h>
+
+#include "disk_life.h"
+#include "disk_results.h"
+#include "key_name.h"
+#include "unlocking.h"
+#include "verbs.h"
+
+/* The names of the disks; "disk/NAME", as `coffer key list` has it, is one too. */
+static cof_result choose(struct cli_call *call, char **all, const char **names, size_t *ret_count,
+			 struct cof_error *err)
+{
+	size_t count = 0;
+
+	for (; all && all[count]; count++)
+		names[count] = all[count];
+	for (size_t i = 0; i < call->arg_count; i++) {
+		const char *name = call->args[i];
+		bool is_disk = strncmp(name, DISK_KIND "/", strlen(DISK_KIND "/")) == 0;
+
+		names[count++] = is_disk ? name + strlen(DISK_KIND "/") : name;
+	}
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			ENSURE(strcmp(names[i], names[j]) != 0, err, COF_E_USAGE, names[i],
+			       "is named twice");
+	*ret_count = count;
+	return COF_OK;
+}
+
+/* coffer key rotate. */
+static cof_result run_rotate(struct cli_call *call, struct cof_error *err)
+{
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+	_cleanup_(vault_names_freep) char **all = NULL;
+	_cleanup_(progress_freep) struct progress *progress = NULL;
+	_cleanup_free_ struct disk_result *results = NULL;
+	_cleanup_free_ const char **names = NULL;
+	size_t count = call->arg_count;
+
+	ENSURE(cli_flag(call, "all") || count > 0, err, COF_E_USAGE, NULL,
+	       "no disk is named, nor --all");
+	ENSURE(!cli_flag(call, "all") || count == 0, err, COF_E_USAGE, call->args[0],
+	       "is one too many with --all");
+	TRY(cli_open_vault(call, true, &vault, err));
+	if (cli_flag(call, "all"))
+		TRY(vault_names(vault, DISK_KIND, &all, err));
+	for (size_t i = 0; all && all[i]; i++)
+		count++;
+	names = calloc(count + 1, sizeof(*names));
+	results = calloc(count + 1, sizeof(*results));
+	ENSURE(names && results, err, COF_E_NOMEM, NULL, "no memory for %zu disks", count);
+	TRY(choose(call, all, names, &count, err));
+	TRY(progress_new(count, call->json || call->quiet, &progress, err));
+	/* Every failure is in the results as well, from where the first is passed up. */
+	cof_ignore(disk_rotate(vault, call->paths, names, count, call->dry_run, progress, results,
+			       err));
+	progress_free(TAKE(progress));
+	if (count == 0)
+		cli_say(call, "the vault has no disks: nothing to do");
+	disk_results_suggest(vault, names, count, results);
+	return disk_results_show(call, results, count, "has a new key",
+				 call->dry_run ? "would get a new key" : "keeps its key", err);
+}
+
+const struct cli_verb cli_verb_key_rotate = {
+	.noun = "key",
+	.verb = "rotate",
+	.arguments = "[DISK...]",
+	.max_args = SIZE_MAX,
+	.argument_type = CLI_DEVICE,
+	.summary = "give disks new keys; they may be open meanwhile",
+	.description =
+		"DISK is a disk of the vault, named by volume or device. For each one a new random "
+		"key is stored in the vault and made durable, gets a keyslot, is proven to open "
+		"the disk, and takes the old key's place; then the old keyslot goes. At each "
+		"moment the newest key in the vault opens the disk. A run that was interrupted is "
+		"finished by the same command.\n\n"
+		"A disk that is absent, whose header is damaged or differs from its copy in the "
+		"vault otherwise than by keyslots, or that has no free keyslot keeps its key; the "
+		"others are rotated all the same.\n\n"
+		"The data stays encrypted with the same volume key: somebody who has the old key "
+		"and an old copy of the header can still read the disk. The old key and the header "
+		"copy of before stay in the vault's history.",
+	.options =
+		(const struct cli_option[]){ { "all", CLI_FLAG, NULL, "every disk of the vault" },
+					     CLI_UNLOCK_OPTIONS,
+					     { 0 } },
+	.examples =
+		(const struct cli_example[]){
+			{ "coffer key rotate --all", "new keys for all disks" },
+			{ "coffer key rotate enc-wwn-0x5000c500a1b2c3d4 --dry-run",
+			  "see whether it could be done" },
+			{ 0 } },
+	.changes = true,
+	.shows = true,
+	.needs_root = true,
+	.run = run_rotate,
+};

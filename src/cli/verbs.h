@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef COF_CLI_VERBS_H
+#define COF_CLI_VERBS_H
+
+/*
+ * The table of each verb, defined in the file that runs it. A new verb is one line here and one
+ * in verbs.c.
+ */
+
+#include "cli.h"
+
+extern const struct cli_verb cli_verb_init;
+extern const struct cli_verb cli_verb_unlock;
+extern const struct cli_verb cli_verb_lock;
+extern const struct cli_verb cli_verb_status;
+extern const struct cli_verb cli_verb_audit;
+extern const struct cli_verb cli_verb_slots;
+extern const struct cli_verb cli_verb_enroll_passphrase;
+extern const struct cli_verb cli_verb_enroll_recovery;
+extern const struct cli_verb cli_verb_enroll_file;
+extern const struct cli_verb cli_verb_passwd;
+extern const struct cli_verb cli_verb_revoke;
+extern const struct cli_verb cli_verb_key_list;
+extern const struct cli_verb cli_verb_key_show;
+extern const struct cli_verb cli_verb_key_export;
+extern const struct cli_verb cli_verb_key_history;
+extern const struct cli_verb cli_verb_key_rotate;
+extern const struct cli_verb cli_verb_backup_restore;
+extern const struct cli_verb cli_verb_disk_list;
+extern const struct cli_verb cli_verb_disk_format;
+extern const struct cli_verb cli_verb_disk_adopt;
+extern const struct cli_verb cli_verb_disk_open;
+extern const struct cli_verb cli_verb_disk_close;
+extern const struct cli_verb cli_verb_disk_destroy;
+extern const struct cli_verb cli_verb_disk_status;
+extern const struct cli_verb cli_verb_disk_header_check;
+extern const struct cli_verb cli_verb_disk_header_backup;
+extern const struct cli_verb cli_verb_disk_header_restore;
+extern const struct cli_verb cli_verb_disk_header_repair;
+extern const struct cli_verb cli_verb_disk_repair_crypttab;
+extern const struct cli_verb cli_verb_swap_encrypt;
+extern const struct cli_verb cli_verb_swap_status;
+extern const struct cli_verb cli_verb_help;
+extern const struct cli_verb cli_verb_completion;
+extern const struct cli_verb cli_verb_agent;
+extern const struct cli_verb cli_verb_key_server;
+extern const struct cli_verb cli_verb_engine_serve;
+
+#endif

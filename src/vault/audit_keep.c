@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The files of an audit log as a whole: looking for a line, copies, and setting them aside.
+ */
+
+#include <string.h>
+#include <time.h>
+
+#include "audit_file.h"
+#include "fault.h"
+#include "file.h"
+#include "number.h"
+#include "vault.h"
+
+#define FILE_MAX_BYTES (64u << 20)
+
+/* The line of a number in a file, by how a line begins. */
+static bool find_in(struct span content, uint64_t seq, struct span *ret_line)
+{
+	char head[48];
+	size_t len = (size_t)snprintf(head, sizeof(head), "{\"seq\":%llu,",
+				      (unsigned long long)seq);
+	bool ended;
+
+	while (audit_next_line(&content, ret_line, &ended))
+		if (ended && ret_line->len > len && memcmp(ret_line->data, head, len) == 0)
+			return true;
+	return false;
+}
+
+cof_result audit_find(const char *folder, uint64_t seq, struct audit_chain *ret_chain,
+		      bool *ret_found, struct cof_error *err)
+{
+	_cleanup_(vault_names_freep) char **names = NULL;
+	size_t count = 0;
+
+	*ret_found = false;
+	TRY(audit_files(folder, &names, err));
+	while (names[count])
+		count++;
+	for (size_t i = count; i > 0 && !*ret_found; i--) {
+		_cleanup_buffer_ struct buffer content = { 0 };
+		_cleanup_free_ char *path = NULL;
+		struct span line;
+
+		TRY(path_format(&path, err, "%s/%s", folder, names[i - 1]));
+		TRY(file_read_plain(path, FILE_MAX_BYTES, &content, err));
+		*ret_found = find_in(buffer_span(&content), seq, &line);
+		if (*ret_found)
+			TRY(audit_chain_of(line, ret_chain, err));
+	}
+	return COF_OK;
+}
+
+cof_result audit_set_aside(const char *folder, const char *why, struct cof_error *err)
+{
+	_cleanup_(vault_names_freep) char **names = NULL;
+	char now[32];
+
+	(void)time_format(time(NULL), now);
+	TRY(audit_files(folder, &names, err));
+	for (size_t i = 0; names[i]; i++) {
+		_cleanup_free_ char *from = NULL;
+		_cleanup_free_ char *to = NULL;
+
+		TRY(path_format(&from, err, "%s/%s", folder, names[i]));
+		for (int number = 1; !to || path_exists(to); number++) {
+			free(TAKE(to));
+			TRY(path_format(&to, err, "%s.%s-%s-%d", from, why, now, number));
+		}
+		TRY(file_rename(from, to, err));
+		TRY(fault_point("audit/set-aside", err));
+	}
+	return COF_OK;
+}
+
+/* Whether the copy of a file has all of it. Older files never change. */
+static bool is_copied(const char *copy, const char *name, struct span content)
+{
+	_cleanup_buffer_ struct buffer there = { 0 };
+	struct stat status;
+
+	if (lstat(copy, &status) < 0 || !S_ISREG(status.st_mode) ||
+	    (size_t)status.st_size != content.len)
+		return false;
+	return strcmp(name, AUDIT_FILE) != 0 ||
+	       (!cof_failed(file_read_plain(copy, FILE_MAX_BYTES, &there, NULL)) &&
+		there.len == content.len && memcmp(there.data, content.data, content.len) == 0);
+}
+
+/* Copies one file, under a temporary name first. */
+static cof_result copy_file(const char *folder, const char *to, const char *name,
+			    struct cof_error *err)
+{
+	_cleanup_buffer_ struct buffer content = { 0 };
+	_cleanup_free_ char *from = NULL;
+	_cleanup_free_ char *copy = NULL;
+	_cleanup_free_ char *temporary = NULL;
+
+	TRY(path_format(&from, err, "%s/%s", folder, name));
+	TRY(path_format(&copy, err, "%s/%s", to, name));
+	TRY(path_format(&temporary, err, "%s.new", copy));
+	TRY(file_read_plain(from, FILE_MAX_BYTES, &content, err));
+	if (is_copied(copy, name, buffer_span(&content)))
+		return COF_OK;
+	TRY(file_remove(temporary, err));
+	TRY(file_create(temporary, buffer_span(&content), 0600, err));
+	TRY(file_rename(temporary, copy, err));
+	return fault_point("mirror/audit", err);
+}
+
+/* Renames a copy of a file that the log has no more, because it was set aside. */
+static cof_result keep_apart(char *const *names, const char *to, const char *name,
+			     struct cof_error *err)
+{
+	_cleanup_free_ char *from = NULL;
+	_cleanup_free_ char *apart = NULL;
+
+	for (size_t i = 0; names[i]; i++)
+		if (strcmp(names[i], name) == 0)
+			return COF_OK;
+	TRY(path_format(&from, err, "%s/%s", to, name));
+	TRY(path_format(&apart, err, "%s.old", from));
+	return file_rename(from, apart, err);
+}
+
+cof_result audit_copy(const char *folder, const char *to, struct cof_error *err)
+{
+	_cleanup_(vault_names_freep) char **names = NULL;
+	_cleanup_(vault_names_freep) char **copies = NULL;
+	_cleanup_fd_ int lock = -1;
+
+	TRY(audit_lock(folder, &lock, err));
+	TRY(audit_files(folder, &names, err));
+	TRY(audit_files(to, &copies, err));
+	for (size_t i = 0; copies[i]; i++)
+		TRY(keep_apart(names, to, copies[i], err));
+	for (size_t i = 0; names[i]; i++)
+		TRY(copy_file(folder, to, names[i], err));
+	return COF_OK;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A vault that does not open, as far as it can be shown.
+ */
+
+#include "internal.h"
+
+/* Opens what there is of a damaged vault, and changes nothing. */
+static cof_result open_parts(const struct paths *paths, struct vault **ret_vault,
+			     struct cof_error *err)
+{
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+	bool found;
+
+	TRY(vault_new(paths, &vault, err));
+	/* What cannot be had is not shown; vault_open() has told why. */
+	cof_ignore(vault_read_header(vault, NULL));
+	if (path_exists(vault->keystore_path))
+		cof_ignore(
+			vault->engine->open(vault->keystore_path, false, &vault->keystore, NULL));
+	if (vault->uuid_text[0] == '\0')
+		cof_ignore(vault_uuid_from_keystore(vault, NULL));
+	cof_ignore(identity_epoch(vault, &vault->epoch, NULL, &found, NULL));
+
+	*ret_vault = TAKE(vault);
+	return COF_OK;
+}
+
+cof_result vault_look(const struct paths *paths, struct vault **ret_vault,
+		      struct cof_error *ret_finding, struct cof_error *err)
+{
+	struct cof_error finding = { 0 };
+	cof_result opened = vault_open(paths, ret_vault, &finding);
+
+	if (opened.code == COF_E_FORMAT || opened.code == COF_E_AUTH) {
+		TRY(open_parts(paths, ret_vault, err));
+	} else if (cof_failed(opened)) {
+		if (err)
+			*err = finding;
+		return opened;
+	}
+	*ret_finding = finding;
+	return COF_OK;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where a mirror's copy of this vault is, and the rule that nothing is written below a mount point
+ * with nothing mounted. doc/format-vault.md, section 6.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "place.h"
+
+#define FSTAB_LINE_BYTES 4096
+#define TEMPORARY_CHARS	 6
+
+void place_done(struct place *place)
+{
+	if (place->fd >= 0)
+		(void)close(place->fd);
+	*place = PLACE_NONE;
+}
+
+cof_result place_open(const char *folder, struct place *place, struct cof_error *err)
+{
+	place_done(place);
+	place->fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (place->fd < 0 && errno == ENOENT)
+		return COF_OK;
+	ENSURE(place->fd >= 0 || (errno != ENOTDIR && errno != ELOOP), err, COF_E_REFUSED, folder,
+	       "is a symbolic link or no folder");
+	if (place->fd < 0)
+		return cof_raise_errno(err, errno, folder, "cannot be opened");
+	(void)snprintf(place->path, sizeof(place->path), "/proc/self/fd/%d", place->fd);
+	return COF_OK;
+}
+
+cof_result place_file(const struct place *place, const char *file, char **ret_path,
+		      struct cof_error *err)
+{
+	return path_format(ret_path, err, "%s/%s", place->path, file);
+}
+
+cof_result place_check_elsewhere(const struct vault *vault, const char *mirror,
+				 const struct place *place, struct cof_error *err)
+{
+	struct stat own;
+	struct stat other;
+
+	if (stat(vault->paths->vault_dir, &own) < 0)
+		return cof_raise_errno(err, errno, vault->paths->vault_dir, "cannot be examined");
+	ENSURE(stat(mirror, &other) < 0 || other.st_dev != own.st_dev || other.st_ino != own.st_ino,
+	       err, COF_E_REFUSED, mirror, "is the vault's own folder");
+	ENSURE(place->fd < 0 || fstat(place->fd, &other) < 0 || other.st_dev != own.st_dev ||
+		       other.st_ino != own.st_ino,
+	       err, COF_E_REFUSED, mirror, "leads to the vault's own folder");
+	return COF_OK;
+}
+
+/* Whether @entry is a temporary name of @name: a dot and six letters or digits, mkstemp(3). */
+static bool is_temporary(const char *entry, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(entry, name, len) == 0 && entry[len] == '.' &&
+	       strlen(entry + len + 1) == TEMPORARY_CHARS &&
+	       strspn(entry + len + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789") == TEMPORARY_CHARS;
+}
+
+cof_result place_sweep(const char *folder, const char *name, struct cof_error *err)
+{
+	_cleanup_dir_ DIR *dir = opendir(folder);
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		_cleanup_free_ char *path = NULL;
+
+		if (!is_temporary(entry->d_name, name))
+			continue;
+		TRY(path_format(&path, err, "%s/%s", folder, entry->d_name));
+		TRY(file_remove(path, err));
+	}
+	return COF_OK;
+}
+
+bool place_is_plain(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* ---- mount points ---- */
+
+/* Whether something is mounted at just this folder. */
+static bool is_mount_root(const char *path)
+{
+	struct statx status;
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) < 0)
+		return false;
+	return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+cof_result place_mount(const char *path, char **ret_mount, struct cof_error *err)
+{
+	_cleanup_free_ char *mount = realpath(path, NULL);
+
+	if (!mount)
+		return cof_raise_errno(err, errno, path, "cannot be examined");
+	while (strcmp(mount, "/") != 0 && !is_mount_root(mount)) {
+		char *slash = strrchr(mount, '/');
+
+		slash[slash == mount] = '\0';
+	}
+
+	*ret_mount = TAKE(mount);
+	return COF_OK;
+}
+
+/* Whether @folder is @above or lies below it. */
+static bool is_within(const char *folder, const char *above)
+{
+	size_t len = strlen(above);
+
+	return strncmp(folder, above, len) == 0 && (folder[len] == '\0' || folder[len] == '/');
+}
+
+/* The mount point of a line in fstab which the mirror is to lie on and where nothing is mounted;
+ * false when there is none. */
+static bool find_unmounted(const struct vault *vault, const char *mirror, char *out, size_t room)
+{
+	FILE *file = vault->paths->fstab ? setmntent(vault->paths->fstab, "re") : NULL;
+	char line[FSTAB_LINE_BYTES];
+	struct mntent entry;
+	bool found = false;
+
+	while (file && !found && getmntent_r(file, &entry, line, sizeof(line))) {
+		found = entry.mnt_dir[0] == '/' && entry.mnt_dir[1] != '\0' &&
+			is_within(mirror, entry.mnt_dir) && !is_mount_root(entry.mnt_dir);
+		if (found)
+			(void)snprintf(out, room, "%s", entry.mnt_dir);
+	}
+	if (file)
+		(void)endmntent(file);
+	return found;
+}
+
+/* Whether what is mounted where the mirror lies shows that this is no bare mount point. */
+static bool is_safe_to_fill(const char *mirror, const char *mount)
+{
+	_cleanup_free_ char *now = NULL;
+
+	if (is_mount_root(mirror))
+		return true;
+	return mount && !cof_failed(place_mount(mirror, &now, NULL)) && strcmp(now, mount) == 0;
+}
+
+/* Says of a mirror whose folder is missing what is to be done. */
+static void explain_missing(const char *mirror, const char *mount, struct place_absence *absence)
+{
+	_cleanup_free_ char *above = strdup(mirror);
+	char *slash = above ? strrchr(above, '/') : NULL;
+
+	(void)snprintf(absence->reason, sizeof(absence->reason), "there is no folder %.200s",
+		       mirror);
+	if (slash)
+		slash[slash == above] = '\0';
+	if (mount && strcmp(mount, "/") != 0 && above && is_safe_to_fill(above, mount))
+		(void)snprintf(absence->remedy, sizeof(absence->remedy),
+			       "mkdir %s && coffer unlock", mirror);
+	else
+		(void)snprintf(absence->remedy, sizeof(absence->remedy),
+			       "mount what holds %.200s, or make the folder, then coffer unlock",
+			       mirror);
+}
+
+bool place_is_away(const struct vault *vault, const char *mirror, const char *folder, bool written,
+		   const char *mount, struct place_absence *absence)
+{
+	struct stat status;
+	char unmounted[200];
+
+	if (lstat(folder, &status) == 0)
+		return false;
+	if (find_unmounted(vault, mirror, unmounted, sizeof(unmounted))) {
+		(void)snprintf(absence->reason, sizeof(absence->reason),
+			       "nothing is mounted at %s, for which fstab has a line", unmounted);
+		(void)snprintf(absence->remedy, sizeof(absence->remedy),
+			       "mount %s && coffer unlock", unmounted);
+		return true;
+	}
+	if (stat(mirror, &status) < 0 || !S_ISDIR(status.st_mode)) {
+		explain_missing(mirror, mount, absence);
+		return true;
+	}
+	if (!written || is_safe_to_fill(mirror, mount))
+		return false;
+	if (mount && strcmp(mount, "/") != 0 && !is_mount_root(mount))
+		(void)snprintf(absence->reason, sizeof(absence->reason),
+			       "it was written before, and nothing is mounted at %.180s: is it "
+			       "mounted?",
+			       mount);
+	else
+		(void)snprintf(absence->reason, sizeof(absence->reason),
+			       "%.180s is not there, although it was written before: is it "
+			       "mounted?",
+			       folder);
+	(void)snprintf(absence->remedy, sizeof(absence->remedy),
+		       "mount what belongs at %.150s, then coffer unlock; for a folder without a "
+		       "medium of its own: mkdir -m 700 %.150s",
+		       mount ? mount : mirror, folder);
+	return true;
+}

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Mirrors that are away, full, fresh or newer than the vault, and a vault that only they have."""
+
+import contextlib
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+
+from rig import DAMAGED, NO_DEVICE, REFUSED, Dialogue, mounted, tool
+
+
+@pytest.fixture
+def mirrors(coffer):
+    """Two configured mirrors, which have a copy already."""
+    folders = [coffer.folder / "one", coffer.folder / "two"]
+    for folder in folders:
+        folder.mkdir()
+    configure(coffer, *folders)
+    coffer.run("unlock", *coffer.secret())
+    coffer.run("lock")
+    return folders
+
+
+def configure(coffer, *folders):
+    configuration = coffer.root / "etc/coffer/coffer.conf"
+    configuration.parent.mkdir(exist_ok=True)
+    configuration.write_text("".join(f"mirror = {folder}\n" for folder in folders))
+
+
+def vault_of(coffer):
+    return coffer.run("status", "--json").json["vault"]
+
+
+def states_of(coffer):
+    return [mirror["state"] for mirror in vault_of(coffer)["mirrors"]]
+
+
+def import_key(coffer, name, **options):
+    """A change that is seen from outside: one more disk, or one more unlock method."""
+    return coffer.run("enroll", "file", coffer.folder / name, *coffer.secret(), **options)
+
+
+@pytest.fixture
+def diverged(coffer, mirrors, disk):
+    """A vault of which the first mirror has a newer copy, with a disk's key, and the second an
+    older one."""
+    older = coffer.folder / "older"
+    shutil.copytree(coffer.vault, older)
+    configure(coffer, mirrors[0])
+    coffer.format(disk)
+    coffer.close(disk)
+    configure(coffer, *mirrors)
+    shutil.rmtree(coffer.vault)
+    older.rename(coffer.vault)
+    return mirrors
+
+
+def kept_copies(folder):
+    return list(folder.glob("coffer-*.newer-*"))
+
+
+# ---- a mirror that is newer ----
+
+def test_newer_mirror_is_called_newer_and_the_way_back_works(coffer, diverged, disk):
+    assert states_of(coffer) == ["newer", "current"]
+    status = coffer.run("status")
+    remedy = next(line for line in status.out.splitlines()
+                  if str(diverged[0]) in line and "try:" in line).split("try: ")[1]
+    assert remedy.index("mv ") < remedy.index("cp -a ")
+    refused = coffer.run("unlock", *coffer.secret(), expect=DAMAGED)
+    assert remedy.split(" && ")[1] in refused.err
+    subprocess.run(["sh", "-c", remedy], check=True)
+    coffer.open(disk.volume)
+
+
+def test_accept_older_in_a_script_keeps_the_newer_copy_and_lists_what_is_lost(coffer, diverged,
+                                                                              disk):
+    told = coffer.run("unlock", "--accept-older", *coffer.secret())
+    assert f"disk/{disk.volume}" in told.err
+    assert states_of(coffer) == ["current", "current"]
+    kept, = kept_copies(diverged[0])
+    coffer.run("lock")
+    shutil.rmtree(coffer.vault)
+    shutil.copytree(kept, coffer.vault)
+    configure(coffer)
+    coffer.open(disk.volume)
+
+
+def test_mirror_of_another_past_is_kept_however_old_its_revision(coffer, mirrors, disk):
+    """A vault was put back while the mirror with a disk's key was away, and has moved on since."""
+    older = coffer.folder / "older"
+    shutil.copytree(coffer.vault, older)
+    configure(coffer, mirrors[0])
+    coffer.format(disk)
+    coffer.close(disk)
+    shutil.rmtree(coffer.vault)
+    older.rename(coffer.vault)
+    configure(coffer, mirrors[1])
+    for number in range(8):
+        import_key(coffer, f"{number}.key")
+        coffer.run("unlock", *coffer.secret())
+        coffer.run("lock")
+    configure(coffer, *mirrors)
+    told = coffer.run("unlock", *coffer.secret())
+    assert disk.volume in told.err
+    assert states_of(coffer) == ["current", "current"]
+    kept, = kept_copies(mirrors[0])
+    coffer.run("lock")
+    shutil.rmtree(coffer.vault)
+    shutil.copytree(kept, coffer.vault)
+    configure(coffer)
+    coffer.open(disk.volume)
+
+
+def test_mirror_that_was_away_while_a_disk_was_formatted_anew_is_brought_up_to_date(
+        coffer, mirrors, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    away = coffer.folder / "away"
+    mirrors[0].rename(away)
+    coffer.run("unlock", *coffer.secret())
+    coffer.run("lock")
+    away.rename(mirrors[0])
+    coffer.run("unlock", *coffer.secret())
+    assert states_of(coffer) == ["current", "current"]
+    assert not kept_copies(mirrors[0])
+
+
+def test_mirror_is_current_after_each_unlocking(coffer, mirrors):
+    for _ in range(2):
+        coffer.run("unlock", *coffer.secret())
+        assert states_of(coffer) == ["current", "current"]
+        coffer.run("lock")
+        assert states_of(coffer) == ["current", "current"]
+
+
+def test_mirror_without_a_keystore_is_behind_and_gets_one(coffer, mirrors):
+    keystore = next(mirrors[0].glob("coffer-*")) / "vault.db"
+    keystore.unlink()
+    assert states_of(coffer) == ["behind", "current"]
+    coffer.run("unlock", *coffer.secret())
+    assert states_of(coffer) == ["current", "current"]
+    assert keystore.exists()
+
+
+@pytest.mark.parametrize("answer, agreed", [("no", False), ("yes", True)])
+def test_accept_older_on_a_terminal_asks(coffer, diverged, disk, answer, agreed):
+    before = (diverged[0] / next(diverged[0].iterdir()).name / "vault.db").read_bytes()
+    with Dialogue(coffer, "unlock", "--accept-older", *coffer.secret()) as dialogue:
+        dialogue.wait_for("yes or no")
+        assert f"disk/{disk.volume}" in dialogue.said
+        status = dialogue.answer(answer)
+    assert status == (0 if agreed else REFUSED), dialogue.said
+    assert len(kept_copies(diverged[0])) == int(agreed)
+    if not agreed:
+        assert next(diverged[0].glob("coffer-*/vault.db")).read_bytes() == before
+
+
+# ---- mirrors that do not get a change ----
+
+def test_change_warns_of_each_mirror_that_has_not_got_it(coffer, mirrors):
+    shutil.rmtree(mirrors[0])
+    told = import_key(coffer, "a.key")
+    assert f"warning: the mirror {mirrors[0]} is away" in told.err
+    assert "cause:" in told.err and "try:" in told.err
+    assert str(mirrors[1]) not in told.err
+
+
+def test_format_warns_of_a_mirror_that_is_away(coffer, mirrors, disk):
+    shutil.rmtree(mirrors[1])
+    told = coffer.format(disk)
+    assert f"warning: the mirror {mirrors[1]} is away" in told.err
+
+
+def test_change_warns_of_a_mirror_that_is_full(coffer, mirrors, make_disk):
+    small = make_disk(size_mib=4)
+    tool("mkfs.ext4", "-q", small)
+    configure(coffer, coffer.folder / "small", mirrors[0])
+    with mounted(small, coffer.folder / "small"):
+        told = import_key(coffer, "a.key")
+        assert "warning: the mirror" in told.err and "make room" in told.err
+        assert states_of(coffer) == ["failed", "current"]
+
+
+def test_nothing_is_warned_of_when_nothing_was_changed(coffer, mirrors):
+    import_key(coffer, "a.key")
+    shutil.rmtree(mirrors[0])
+    assert "mirror" not in coffer.run("key", "list", *coffer.secret()).err
+    assert "mirror" not in import_key(coffer, "a.key", expect=0).err
+
+
+def test_revoke_names_the_mirrors_that_keep_the_old_header(coffer, mirrors):
+    mirrors[0].rename(coffer.folder / "elsewhere")
+    new = coffer.folder / "new"
+    new.write_text("another passphrase\n")
+    told = coffer.run("revoke", *coffer.secret(), "--new-passphrase-file", new, "--no-recovery",
+                      "--yes-destroy", vault_of(coffer)["uuid"])
+    assert str(mirrors[0]) in told.err and "old header" in told.err
+    assert str(mirrors[1]) not in told.err
+
+
+# ---- a vault that is gone ----
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_vault_that_is_gone_is_brought_back_from_its_mirror(coffer, mirrors, empty):
+    shutil.rmtree(coffer.vault)
+    if empty:
+        coffer.vault.mkdir()
+    for verb in (["key", "list"], ["unlock"], ["slots"], ["disk", "open", "--all"]):
+        told = coffer.run(*verb, expect=NO_DEVICE)
+        assert str(mirrors[0]) in told.err and "coffer init" not in told.err
+    assert str(mirrors[0]) in coffer.run("status").out
+    assert "coffer init" not in coffer.run("status").out
+    remedy = told.err.split("try:")[1].strip()
+    subprocess.run(["sh", "-c", remedy], check=True)
+    coffer.run("unlock", *coffer.secret())
+
+
+def test_init_refuses_while_a_mirror_has_a_vault(coffer, mirrors):
+    shutil.rmtree(coffer.vault)
+    coffer.recovery.unlink()
+    refused = coffer.init(expect=REFUSED)
+    assert str(mirrors[0]) in refused.err and "--force" in refused.err
+    assert not coffer.recovery.exists() and not coffer.vault.exists()
+    coffer.run("init", "--dry-run", "--passphrase-file", coffer.passphrase, "--no-recovery",
+               expect=REFUSED)
+    coffer.run("init", "--passphrase-file", coffer.passphrase, "--recovery-out", coffer.recovery,
+               "--force")
+    assert len(list(mirrors[0].glob("coffer-*"))) == 2
+
+
+# ---- a mirror that is new or fresh ----
+
+def test_unlock_fills_a_mirror_that_was_configured_just_now(coffer, mirrors):
+    coffer.run("unlock", *coffer.secret())
+    third = coffer.folder / "three"
+    third.mkdir()
+    configure(coffer, *mirrors, third)
+    assert "no copy of the vault yet" in coffer.run("status").out
+    assert states_of(coffer)[2] == "behind"
+    coffer.run("unlock")
+    assert states_of(coffer)[2] == "current"
+
+
+def test_stick_that_was_replaced_is_filled_and_a_bare_mount_point_is_not(coffer, make_disk):
+    point = coffer.folder / "stick"
+    sticks = [make_disk(), make_disk()]
+    for stick in sticks:
+        tool("mkfs.ext4", "-q", stick)
+    configure(coffer, point)
+    with mounted(sticks[0], point):
+        coffer.run("unlock", *coffer.secret())
+        assert states_of(coffer) == ["current"]
+    told = coffer.run("unlock", *coffer.secret())
+    assert "is it mounted?" in told.err and not list(point.iterdir())
+    with mounted(sticks[1], point):
+        coffer.run("unlock", *coffer.secret())
+        assert states_of(coffer) == ["current"]
+
+
+# ---- what is shown of a vault that is damaged ----
+
+def remove_header(coffer):
+    (coffer.vault / "root.luks").unlink()
+
+
+def cut_keystore(coffer):
+    with open(coffer.vault / "vault.db", "r+b") as keystore:
+        keystore.truncate(5000)
+
+
+def remove_disks(coffer):
+    with contextlib.closing(sqlite3.connect(coffer.vault / "vault.db")) as keystore, keystore:
+        keystore.execute("DELETE FROM record WHERE key LIKE 'record/disk/%'")
+
+
+def mistake_in_config(coffer):
+    with open(coffer.root / "etc/coffer/coffer.conf", "a", encoding="utf-8") as configuration:
+        configuration.write("mirorr = /mnt\n")
+
+
+DAMAGES = {
+    "no header": (remove_header, "coffer backup restore --header-only"),
+    "keystore cut off": (cut_keystore, "cp -a "),
+    "config": (mistake_in_config, "coffer.conf"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_status_shows_what_it_can_of_a_damaged_vault(coffer, mirrors, disk, damage):
+    coffer.format(disk)  # a vault without any record would be one that init did not finish
+    coffer.close(disk)
+    uuid = vault_of(coffer)["uuid"]
+    do, remedy = DAMAGES[damage]
+    do(coffer)
+    told = coffer.run("status", "--json", expect=DAMAGED)
+    assert told.json["vault"]["uuid"] == uuid
+    assert [mirror["folder"] for mirror in told.json["vault"]["mirrors"]] == list(map(str, mirrors))
+    assert remedy in told.err
+    shown = coffer.run("status", expect=DAMAGED)
+    assert uuid in shown.out and remedy in shown.err
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_disk_list_shows_what_it_can_of_a_damaged_vault(coffer, mirrors, disk, damage):
+    coffer.format(disk)
+    coffer.close(disk)
+    do, remedy = DAMAGES[damage]
+    do(coffer)
+    told = coffer.run("disk", "list", expect=DAMAGED)
+    assert disk.node in told.out and remedy in told.err
+
+
+def test_slots_are_shown_without_a_keystore_and_with_a_mistake_in_the_configuration(coffer,
+                                                                                    mirrors):
+    mistake_in_config(coffer)
+    assert "recovery" in coffer.run("slots", expect=DAMAGED).out
+    cut_keystore(coffer)
+    told = coffer.run("slots", expect=DAMAGED)
+    assert "recovery" in told.out and "coffer.conf" in told.err and "cp -a " in told.err
+    remove_header(coffer)
+    coffer.run("slots", "--json", expect=DAMAGED)
+
+
+def test_mistake_in_the_configuration_keeps_changes_away(coffer, mirrors):
+    mistake_in_config(coffer)
+    assert "coffer.conf" in import_key(coffer, "a.key", expect=DAMAGED).err
+
+
+def test_older_keystore_is_shown_while_the_agent_has_the_keys(coffer, diverged, disk):
+    coffer.run("unlock", "--accept-older", *coffer.secret())
+    older = coffer.folder / "older.db"
+    shutil.copy(coffer.vault / "vault.db", older)
+    coffer.format(disk, options=["--force"])
+    coffer.close(disk)
+    shutil.copy(older, coffer.vault / "vault.db")
+    for verb in (["status"], ["disk", "list"]):
+        told = coffer.run(*verb, expect=DAMAGED)
+        assert "older" in told.err and "cp -a " in told.err, told
+        assert told.out
+    assert "newer" in states_of_damaged(coffer)
+
+
+def states_of_damaged(coffer):
+    status = coffer.run("status", "--json", expect=DAMAGED)
+    return [mirror["state"] for mirror in status.json["vault"]["mirrors"]]
+
+
+def test_tampered_keystore_names_the_newest_good_copy(coffer, mirrors, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    remove_disks(coffer)
+    # One mirror is as bad as the vault.
+    shutil.copy(coffer.vault / "vault.db", next(mirrors[0].glob("coffer-*")) / "vault.db")
+    told = coffer.run("disk", "open", "--all", *coffer.secret(), expect=DAMAGED)
+    assert f"cp -a {mirrors[1]}" in told.err
+    subprocess.run(["sh", "-c", told.err.split("try:")[1].strip()], check=True)
+    coffer.open(disk.volume)
+
+
+def test_tampered_keystore_without_a_good_copy_leads_to_a_backup(coffer, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    remove_disks(coffer)
+    assert "backup" in coffer.run("disk", "list", *coffer.secret(), expect=DAMAGED).err
+
+
+def test_history_shows_when_and_why_each_generation_ended(coffer, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    key = coffer.folder / "disk.key"
+    coffer.run("key", "export", f"disk/{disk.volume}", "--out", key, *coffer.secret())
+    tool("cryptsetup", "luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000",
+         "--key-file", key, disk, "/etc/hostname")
+    coffer.open(disk)
+    coffer.close(disk)
+    copy = f"disk-header/{disk.volume}"
+    told = coffer.run("key", "history", copy, "--json", *coffer.secret()).json
+    shown = [entry["generation"] for entry in told["keys"]]
+    absent = [entry["generation"] for entry in told["not_kept"]]
+    assert sorted(shown + absent) == list(range(1, shown[0] + 1))
+    assert told["keys"][0]["why"] is None and told["keys"][0]["ended"] is None
+    assert [entry["why"] for entry in told["keys"][1:]] == ["another header"]
+    for newer, older in zip(told["keys"], told["keys"][1:]):
+        if newer["generation"] == older["generation"] + 1:
+            assert older["ended"] == newer["created"]
+    table = coffer.run("key", "history", copy, *coffer.secret()).out
+    assert "REPLACED BY" in table and "another header" in table and "current" in table
+    history = coffer.run("key", "history", disk.volume, "--json", *coffer.secret()).json
+    kept = [entry["generation"] for entry in history["keys"]]
+    absent = [entry["generation"] for entry in history["not_kept"]]
+    assert sorted(kept + absent) == list(range(1, kept[0] + 1))

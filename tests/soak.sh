@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# `./run soak [MINUTES]`: all crash, fault and full-disk loops, again and again until the time is
+# over, then all power cuts in a guest. Every round that was run is counted.
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/.." || exit 1
+minutes=${1:-30}
+results=$PWD/build/soak
+python=/usr/bin/python3
+rm -rf "$results"
+mkdir -p "$results"
+
+COFFER=$PWD/build/src/cli/coffer
+COFFER_CRASH_SHARE=1
+PYTHONDONTWRITEBYTECODE=1
+export COFFER COFFER_CRASH_SHARE PYTHONDONTWRITEBYTECODE
+
+end=$(($(date +%s) + minutes * 60))
+pass=0
+while :; do
+	pass=$((pass + 1))
+	$python -m pytest -p no:cacheprovider -q --junitxml "$results/pass$pass.xml" \
+		tests/e2e/test_crash.py tests/e2e/test_full.py >"$results/pass$pass.log" 2>&1
+	printf '%s  pass %s: %s\n' "$(date +%H:%M:%S)" "$pass" "$(tail -n 1 "$results/pass$pass.log")"
+	[ "$(date +%s)" -lt "$end" ] || break
+done
+printf '%s  power cuts in a guest\n' "$(date +%H:%M:%S)"
+$python -m pytest -p no:cacheprovider -q --junitxml "$results/power.xml" \
+	-k power tests/vm >"$results/power.log" 2>&1
+
+exec $python tests/tally.py --rounds "$results"
