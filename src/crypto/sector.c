@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sector ciphers, through OpenSSL: see sector.h.
- *
- * One context per direction keeps the key schedule; a sector costs one new IV and one update.
- * Making the schedule anew for each sector is what makes naive code several times slower, and even
- * a reset of the IV alone through EVP_CipherInit_ex2() takes an eighth of the time of a sector of
- * 4096 bytes. Where the library shows its working IV, the IV is therefore put there: see
- * lane_iv_find(), which proves before that this does the same.
+ * Sector ciphers: see sector.h. One lane per direction keeps the key schedule; a sector costs one
+ * new IV and one call. Making the schedule anew for each sector is what makes naive code several
+ * times slower.
  */
 
 #include "sector.h"
@@ -14,38 +10,21 @@
 #include <endian.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
-#define AES_BLOCK_BYTES 16	/* FIPS 197 */
-#define ESSIV_KEY_BYTES 32	/* SHA-256: FIPS 180-4 */
-#define IV_UNIT_BYTES 512	/* the unit in which dm-crypt counts sectors */
-#define SECTOR_BYTES_MAX 4096	/* LUKS2 on-disk format 1.1.0, 3.3: sector_size */
-#define BENBI_SHIFT 5		/* 512-byte units to 16-byte blocks: log2(512 / 16) */
+#include "lane.h"
 
-/** struct lane - one direction */
-struct lane {
-	EVP_CIPHER_CTX *context;
-	uint8_t *iv; /* the context's working IV, in its own memory; NULL: not to be had */
-};
+#define ESSIV_KEY_BYTES	 32   /* SHA-256: FIPS 180-4 */
+#define IV_UNIT_BYTES	 512  /* the unit in which dm-crypt counts sectors */
+#define SECTOR_BYTES_MAX 4096 /* LUKS2 on-disk format 1.1.0, 3.3: sector_size */
+#define BENBI_SHIFT	 5    /* 512-byte units to 16-byte blocks: log2(512 / 16) */
 
 struct sector_cipher {
 	struct sector_spec spec;
-	struct lane encrypt;
-	struct lane decrypt;
-	EVP_CIPHER_CTX *essiv; /* NULL for other kinds of IV */
+	struct lane *encrypt;
+	struct lane *decrypt;
+	struct lane *essiv; /* NULL for other kinds of IV */
 };
-
-static void context_freep(EVP_CIPHER_CTX **context)
-{
-	EVP_CIPHER_CTX_free(*context);
-}
-
-static void cipher_freep(EVP_CIPHER **cipher)
-{
-	EVP_CIPHER_free(*cipher);
-}
 
 /* Reads the part of the mode after the dash. */
 static cof_result iv_parse(const char *text, enum sector_iv *ret_iv, struct cof_error *err)
@@ -104,82 +83,8 @@ static const char *cipher_name(const struct sector_spec *spec)
 	return spec->key_bytes == 24 ? "AES-192-CBC" : "AES-128-CBC";
 }
 
-/* A context with its key schedule made; @encrypt is 1 or 0. */
-static cof_result context_new(const char *name, const uint8_t *key, int encrypt,
-			      EVP_CIPHER_CTX **ret_context, struct cof_error *err)
-{
-	_cleanup_(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-	_cleanup_(cipher_freep) EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, name, NULL);
-
-	ENSURE(context, err, COF_E_NOMEM, name, "no memory for a cipher");
-	ENSURE(cipher, err, COF_E_FAILED, name, "not offered by the crypto library");
-	ENSURE(EVP_CipherInit_ex2(context, cipher, key, NULL, encrypt, NULL) == 1, err,
-	       COF_E_FAILED, name, "the crypto library refused the key");
-	/* Whole blocks go in and come out; with padding the last one would be held back. */
-	ENSURE(EVP_CIPHER_CTX_set_padding(context, 0) == 1, err, COF_E_FAILED, name,
-	       "padding cannot be switched off");
-
-	*ret_context = TAKE(context);
-	return COF_OK;
-}
-
-/* One sector, or what stands for one, with this IV. */
-static cof_result lane_run(const struct lane *lane, const uint8_t iv[static AES_BLOCK_BYTES],
-			   const uint8_t *in, uint8_t *out, size_t len, struct cof_error *err)
-{
-	int written = 0;
-
-	if (lane->iv)
-		memcpy(lane->iv, iv, AES_BLOCK_BYTES);
-	else
-		ENSURE(EVP_CipherInit_ex2(lane->context, NULL, NULL, iv, -1, NULL) == 1, err,
-		       COF_E_FAILED, "", "the crypto library refused an IV");
-	ENSURE(EVP_CipherUpdate(lane->context, out, &written, in, (int)len) == 1 &&
-		       (size_t)written == len,
-	       err, COF_E_FAILED, "", "the crypto library failed at a sector");
-
-	return COF_OK;
-}
-
-/*
- * Where the context keeps its IV, as the parameter "updated-iv" tells (EVP_EncryptInit(3)). That a
- * value written there is the one used is not promised: it is tried, with several IVs and more than
- * one block, and the address is only used if it gives what a reset of the IV gives.
- */
-static cof_result lane_iv_find(struct lane *lane, struct cof_error *err)
-{
-	uint8_t in[4 * AES_BLOCK_BYTES] = { 1, 2, 3 };
-	uint8_t slow[sizeof(in)];
-	uint8_t fast[sizeof(in)];
-	uint8_t iv[AES_BLOCK_BYTES] = { 0 };
-	void *place = NULL;
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_ptr(OSSL_CIPHER_PARAM_UPDATED_IV,
-							       &place, AES_BLOCK_BYTES),
-				OSSL_PARAM_construct_end() };
-	struct lane quick = { .context = lane->context };
-
-	TRY(lane_run(lane, iv, in, slow, sizeof(in), err));
-	if (EVP_CIPHER_CTX_get_params(lane->context, params) == 1 &&
-	    params[0].return_size == AES_BLOCK_BYTES)
-		quick.iv = place;
-	for (uint8_t i = 1; quick.iv && i <= 4; i++) {
-		memset(iv, i * 0x35, sizeof(iv));
-		TRY(lane_run(lane, iv, in, slow, sizeof(in), err));
-		/* Something else in between, so that the IV of the reset is not still there. */
-		iv[0] ^= 0xff;
-		TRY(lane_run(lane, iv, in, fast, sizeof(in), err));
-		iv[0] ^= 0xff;
-		TRY(lane_run(&quick, iv, in, fast, sizeof(in), err));
-		if (memcmp(slow, fast, sizeof(in)) != 0)
-			quick.iv = NULL;
-	}
-
-	lane->iv = quick.iv;
-	return COF_OK;
-}
-
 /* ESSIV's own cipher: AES-256 under SHA-256 of the volume key. */
-static cof_result essiv_new(const struct volume_key *key, EVP_CIPHER_CTX **ret_context,
+static cof_result essiv_new(const struct volume_key *key, struct lane **ret_lane,
 			    struct cof_error *err)
 {
 	_cleanup_secret_ struct secret *salt = NULL;
@@ -190,7 +95,8 @@ static cof_result essiv_new(const struct volume_key *key, EVP_CIPHER_CTX **ret_c
 	ENSURE(EVP_Digest(bytes.data, bytes.len, salt->data, &len, EVP_sha256(), NULL) == 1 &&
 		       len == ESSIV_KEY_BYTES,
 	       err, COF_E_FAILED, "SHA-256", "the crypto library could not compute it");
-	TRY(context_new("AES-256-ECB", salt->data, 1, ret_context, err));
+	TRY(lane_new(&(struct lane_spec){ .cipher = "AES-256-ECB", .encrypt = true },
+		     SPAN(salt->data, salt->len), ret_lane, err));
 
 	return COF_OK;
 }
@@ -213,10 +119,9 @@ cof_result sector_cipher_new(const struct sector_spec *spec, const struct volume
 	cipher = calloc(1, sizeof(*cipher));
 	ENSURE(cipher, err, COF_E_NOMEM, name, "no memory for a cipher");
 	cipher->spec = *spec;
-	TRY(context_new(name, bytes.data, 1, &cipher->encrypt.context, err));
-	TRY(lane_iv_find(&cipher->encrypt, err));
-	TRY(context_new(name, bytes.data, 0, &cipher->decrypt.context, err));
-	TRY(lane_iv_find(&cipher->decrypt, err));
+	TRY(lane_new(&(struct lane_spec){ .cipher = name, .encrypt = true }, bytes,
+		     &cipher->encrypt, err));
+	TRY(lane_new(&(struct lane_spec){ .cipher = name }, bytes, &cipher->decrypt, err));
 	if (spec->iv == SECTOR_IV_ESSIV_SHA256)
 		TRY(essiv_new(key, &cipher->essiv, err));
 
@@ -228,20 +133,19 @@ void sector_cipher_free(struct sector_cipher *cipher)
 {
 	if (!cipher)
 		return;
-	EVP_CIPHER_CTX_free(cipher->encrypt.context);
-	EVP_CIPHER_CTX_free(cipher->decrypt.context);
-	EVP_CIPHER_CTX_free(cipher->essiv);
+	lane_free(cipher->encrypt);
+	lane_free(cipher->decrypt);
+	lane_free(cipher->essiv);
 	free(cipher);
 }
 
 /* The IV of the sector with this number, as dm-crypt makes it. */
 static cof_result iv_make(const struct sector_cipher *cipher, uint64_t number,
-			  uint8_t iv[static AES_BLOCK_BYTES], struct cof_error *err)
+			  uint8_t iv[static LANE_IV_BYTES], struct cof_error *err)
 {
 	uint64_t word = htole64(number);
-	int written = 0;
 
-	memset(iv, 0, AES_BLOCK_BYTES);
+	memset(iv, 0, LANE_IV_BYTES);
 	switch (cipher->spec.iv) {
 	case SECTOR_IV_PLAIN:
 		word = htole64(number & UINT32_MAX);
@@ -252,24 +156,22 @@ static cof_result iv_make(const struct sector_cipher *cipher, uint64_t number,
 		break;
 	case SECTOR_IV_ESSIV_SHA256:
 		memcpy(iv, &word, sizeof(word));
-		ENSURE(EVP_CipherUpdate(cipher->essiv, iv, &written, iv, AES_BLOCK_BYTES) == 1 &&
-			       written == AES_BLOCK_BYTES,
-		       err, COF_E_FAILED, "ESSIV", "the crypto library could not make an IV");
+		TRY(lane_run(cipher->essiv, iv, iv, iv, LANE_IV_BYTES, err));
 		break;
 	case SECTOR_IV_BENBI:
 		word = htobe64((number << BENBI_SHIFT) + 1);
-		memcpy(iv + AES_BLOCK_BYTES - sizeof(word), &word, sizeof(word));
+		memcpy(iv + LANE_IV_BYTES - sizeof(word), &word, sizeof(word));
 		break;
 	}
 	return COF_OK;
 }
 
 /* Whole sectors in the direction of @lane. */
-static cof_result run(const struct sector_cipher *cipher, const struct lane *lane,
-		      uint64_t first_iv, size_t sector_bytes, const uint8_t *in, uint8_t *out,
-		      size_t len, struct cof_error *err)
+static cof_result run(const struct sector_cipher *cipher, struct lane *lane, uint64_t first_iv,
+		      size_t sector_bytes, const uint8_t *in, uint8_t *out, size_t len,
+		      struct cof_error *err)
 {
-	uint8_t iv[AES_BLOCK_BYTES];
+	uint8_t iv[LANE_IV_BYTES];
 	uint64_t number = first_iv;
 
 	ENSURE(sector_bytes >= IV_UNIT_BYTES && sector_bytes <= SECTOR_BYTES_MAX &&
@@ -290,12 +192,12 @@ cof_result sector_cipher_encrypt(struct sector_cipher *cipher, uint64_t first_iv
 				 size_t sector_bytes, const uint8_t *in, uint8_t *out, size_t len,
 				 struct cof_error *err)
 {
-	return run(cipher, &cipher->encrypt, first_iv, sector_bytes, in, out, len, err);
+	return run(cipher, cipher->encrypt, first_iv, sector_bytes, in, out, len, err);
 }
 
 cof_result sector_cipher_decrypt(struct sector_cipher *cipher, uint64_t first_iv,
 				 size_t sector_bytes, const uint8_t *in, uint8_t *out, size_t len,
 				 struct cof_error *err)
 {
-	return run(cipher, &cipher->decrypt, first_iv, sector_bytes, in, out, len, err);
+	return run(cipher, cipher->decrypt, first_iv, sector_bytes, in, out, len, err);
 }
