@@ -26,4 +26,35 @@ cof_result child_run(const char *const argv[], struct span input, unsigned int t
 /** child_check() - child_run() without input and output; a status other than 0 is COF_E_FAILED */
 cof_result child_check(const char *const argv[], unsigned int timeout_ms, struct cof_error *err);
 
+#define CHILD_GIVEN_FD 3 /* the first after stdin, stdout and stderr */
+
+/**
+ * struct child_spec - a program that gives or takes something secret
+ * @argv:        as child_run()'s
+ * @environment: all of it, NULL-terminated; NULL: ours
+ * @input:       bytes for its stdin; { 0 } is none
+ * @given_fd:    a descriptor that it gets as CHILD_GIVEN_FD; 0: none
+ * @apart:       it leads a process group, so that what it has started is killed with it
+ * @on_terminal: it keeps our stdin and stderr, to ask there; for @input is no place then
+ * @timeout_ms:  as child_run()'s
+ */
+struct child_spec {
+	const char *const *argv;
+	const char *const *environment;
+	struct span input;
+	int given_fd;
+	bool apart;
+	bool on_terminal;
+	unsigned int timeout_ms;
+};
+
+/**
+ * child_fetch() - run a program that writes a secret on its stdout
+ * @out:  memory of the caller's, which the bytes reach without being anywhere else before
+ * Fails: as child_run(); COF_E_FORMAT (more than @room bytes), COF_E_FAILED (also a status other
+ * than 0, with the last line of its stderr as the cause)
+ */
+cof_result child_fetch(const struct child_spec *spec, uint8_t *out, size_t room, size_t *ret_len,
+		       struct cof_error *err);
+
 #endif
