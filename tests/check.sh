@@ -109,6 +109,8 @@ guests() {
 	e2e reboot tests/vm
 }
 
+# Many tests wait more than they work. An option of pytest-xdist.
+side_by_side=-n3
 COFFER=$PWD/build/src/cli/coffer
 # How much of the crash loops runs: every n-th point. A guest is slower by an order of magnitude.
 quick=no
@@ -141,13 +143,13 @@ e2e style-checks tests/lint
 beside=''
 if build build -Dfaults=true; then
 	if [ $quick = yes ]; then
-		# Side by side: many of them wait more than they work.
 		setsid sh "$here/check.sh" --quick-unit &
 		beside=$!
 		trap 'kill -- -$beside; exit 130' INT
 		trap 'kill -- -$beside; exit 143' TERM
-		(COFFER_SELECT=first && export COFFER_SELECT &&
-			e2e e2e-loop -m 'not slow' tests/e2e)
+		# shellcheck disable=SC2086
+		(COFFER_SELECT=quick && export COFFER_SELECT &&
+			e2e e2e-loop "$side_by_side" -m 'not slow' tests/e2e)
 		wait "$beside"
 		beside=''
 	else
@@ -160,7 +162,7 @@ if build build -Dfaults=true; then
 		# Those take minutes each there; the leak checker of the next build sees them.
 		unit unit-valgrind build 20 --no-suite argon2 --no-suite slow --wrapper \
 			'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect'
-		e2e e2e-loop tests/e2e
+		e2e e2e-loop "$side_by_side" tests/e2e
 	fi
 fi
 if [ $quick = no ]; then
@@ -168,7 +170,7 @@ if [ $quick = no ]; then
 	# shellcheck disable=SC2086
 	if build build-asan -Dfaults=true $asan_options; then
 		unit unit-asan build-asan 4
-		(COFFER=$PWD/build-asan/src/cli/coffer && e2e e2e-asan -m 'not slow' tests/e2e)
+		(COFFER=$PWD/build-asan/src/cli/coffer && e2e e2e-asan "$side_by_side" -m 'not slow' tests/e2e)
 	fi
 	# shellcheck disable=SC2086
 	(export CC=clang && build build-fuzz -Dfuzz=true -Dtests=false \

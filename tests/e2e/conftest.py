@@ -15,9 +15,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import rig  # noqa: E402 pylint: disable=wrong-import-position
 
 
-# What runs in the guest: of these every case, and of those every test's first.
-GUEST_WHOLE = ("test_disks.py", "test_foreign.py", "test_refusals.py")
-GUEST_FIRST = ("test_crash.py", "test_full.py", "test_mistakes.py")
+# What runs in the guest: the first case of every test in these files, and elsewhere what is marked.
+GUEST_FILES = ("test_disks.py", "test_foreign.py", "test_refusals.py")
+# What `./run check --quick` runs of a file: its first tests, which are its main path.
+QUICK_TESTS = 12
 
 
 def pytest_configure(config):
@@ -27,28 +28,38 @@ def pytest_configure(config):
     # A shell starts what runs in the background with Ctrl-C ignored, and programs inherit that.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.addinivalue_line("markers", "guest: depends on the kernel; runs in the guest, too")
+    config.addinivalue_line("markers", "guest(every_case=False): depends on the kernel; "
+                            "runs in the guest, too")
     config.addinivalue_line("markers", "slow: takes more than some seconds; left out by --quick")
 
 
 def pytest_collection_modifyitems(config, items):
-    """COFFER_SELECT=first: of a test with many cases only the first. COFFER_SELECT=guest: what
-    depends on the kernel, which is all of some files and tests marked in others. A guest takes
-    seconds for what a machine does at once."""
-    which = os.environ.get("COFFER_SELECT")
-    if not which:
+    """COFFER_SELECT=quick: the first case of the first tests of each file. COFFER_SELECT=guest: what
+    depends on the kernel; a guest takes seconds for what a machine does at once."""
+    wanted = {"quick": wanted_quickly, "guest": wanted_in_guest}.get(
+        os.environ.get("COFFER_SELECT"))
+    if not wanted:
         return
-    seen, kept, left_out = set(), [], []
+    seen, kept, left_out = {}, [], []
     for item in items:
-        name = item.nodeid.split("[")[0]
-        file = name.split("::")[0].rsplit("/")[-1]
-        wanted = name not in seen or (which == "guest" and file in GUEST_WHOLE)
-        if which == "guest" and file not in GUEST_WHOLE + GUEST_FIRST:
-            wanted = wanted and item.get_closest_marker("guest")
-        (kept if wanted else left_out).append(item)
-        seen.add(name)
+        tests = seen.setdefault(item.path.name, [])
+        is_first = item.originalname not in tests
+        if is_first:
+            tests.append(item.originalname)
+        (kept if wanted(item, is_first, len(tests)) else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
+
+
+def wanted_quickly(_item, is_first, number):
+    return is_first and number <= QUICK_TESTS
+
+
+def wanted_in_guest(item, is_first, _number):
+    mark = item.get_closest_marker("guest")
+    if mark and mark.kwargs.get("every_case"):
+        return True
+    return is_first and (mark is not None or item.path.name in GUEST_FILES)
 
 
 def pytest_sessionstart(session):

@@ -66,6 +66,7 @@ def assert_usable(coffer, disk):
     coffer.close(disk)
 
 
+@pytest.mark.guest
 @pytest.mark.parametrize("fault", ["kill", "fail"])
 def test_format_converges_after_a_stop_at_any_point(coffer, make_disk, record_property, fault):
     # The first unlocking of a new vault writes what no later one does.

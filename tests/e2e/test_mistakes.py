@@ -190,6 +190,7 @@ def test_force_covers_no_other_disk_at_the_same_node(coffer, disk, make_disk):
     assert dialogue.status == REFUSED, dialogue.said
 
 
+@pytest.mark.guest
 @pytest.mark.parametrize("options", [(), ("--force",)], ids=["plain", "force"])
 def test_format_refuses_a_disk_that_was_mounted_while_it_asked(coffer, disk, make_disk, place,
                                                                options):
@@ -224,6 +225,7 @@ SAME_UUID = pytest.mark.parametrize("same_uuid", [False, True], ids=["other-uuid
 
 
 @SAME_UUID
+@pytest.mark.guest
 def test_close_refuses_when_the_header_was_replaced(coffer, disk, make_disk, same_uuid):
     found = only(coffer.format(disk))
     write_plain(found["device"], b"kept" * 1024)
@@ -243,6 +245,7 @@ def test_refused_close_leaves_the_header_copy(coffer, disk, make_disk, same_uuid
     assert (generations(coffer, copy), exported(coffer, copy)) == before
 
 
+@pytest.mark.guest
 def test_forced_close_closes_when_the_header_was_replaced(coffer, disk, make_disk):
     coffer.format(disk)
     copy = f"disk-header/{disk.volume}"
@@ -255,6 +258,7 @@ def test_forced_close_closes_when_the_header_was_replaced(coffer, disk, make_dis
 
 # ---- a copy of a disk ----
 
+@pytest.mark.guest
 @pytest.mark.parametrize("state", ["closed", "open"])
 def test_open_of_a_clone_opens_no_other_disk(coffer, disk, make_disk, state):
     coffer.format(disk)
@@ -327,6 +331,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.guest
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_header_of_a_disk_in_use_is_never_written_again(coffer, disk, damage):
     kill_format(coffer, disk, "proven")
@@ -443,6 +448,7 @@ def test_status_calls_no_dead_disk_open(coffer, disk):
 
 # ---- a keystore that was cut off ----
 
+@pytest.mark.guest
 @pytest.mark.parametrize("left", [0, 5000])
 def test_forced_close_works_with_a_truncated_keystore(coffer, disk, left):
     coffer.format(disk)
@@ -528,6 +534,7 @@ def assert_one_formatted(coffer, disk, runs):
     coffer.open(disk)
 
 
+@pytest.mark.guest
 @pytest.mark.parametrize("fifths", range(5))
 def test_one_of_two_formats_at_once_formats(coffer, disk, make_disk, fifths):
     scout = make_disk()
@@ -586,6 +593,7 @@ def test_format_leaves_what_another_one_formatted_while_it_asked(coffer, disk, b
 
 # ---- sectors ----
 
+@pytest.mark.guest
 @pytest.mark.parametrize("sector_bytes", [512, 2048])
 def test_disk_with_sectors_of_any_size_keeps_its_data(coffer, disk, sector_bytes):
     data = os.urandom(MIB)
@@ -596,6 +604,7 @@ def test_disk_with_sectors_of_any_size_keeps_its_data(coffer, disk, sector_bytes
     assert first_bytes(only(coffer.open(disk))["device"], MIB) == data
 
 
+@pytest.mark.guest
 def test_sectors_that_do_not_divide_the_disk_are_refused(coffer, disk):
     disk.detach()
     os.truncate(disk.file, 64 * MIB + 512)

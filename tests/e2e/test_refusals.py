@@ -80,6 +80,7 @@ def test_format_never_touches_active_swap(coffer, disk, options):
         tool("swapoff", disk)
 
 
+@pytest.mark.guest(every_case=True)
 @pytest.mark.parametrize("options", [(), ("--force",)], ids=["plain", "force"])
 def test_format_never_touches_a_disk_of_an_active_volume_group(coffer, disk, options):
     if not rig.has_device_mapper():
@@ -96,6 +97,7 @@ def test_format_never_touches_a_disk_of_an_active_volume_group(coffer, disk, opt
         tool("vgchange", "-qq", "--config", scan, "-an", group)
 
 
+@pytest.mark.guest(every_case=True)
 @pytest.mark.parametrize("options", [(), ("--force",)], ids=["plain", "force"])
 def test_format_never_touches_a_disk_of_an_active_array(coffer, make_disk, options):
     if not os.path.exists("/proc/mdstat"):
