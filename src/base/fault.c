@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "number.h"
 
 static atomic_uint points_passed;
 
@@ -45,4 +46,14 @@ cof_result fault_point(const char *name, struct cof_error *err)
 		cut_power();
 	ENSURE(strncmp(order, "fail:", 5) != 0, err, COF_E_IO, name, "a test made this step fail");
 	return COF_OK;
+}
+
+uint64_t fault_number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+	uint64_t number;
+
+	if (text && !cof_failed(uint_parse(text, UINT64_MAX, &number, NULL)))
+		return number;
+	return otherwise;
 }

@@ -15,12 +15,23 @@
  *   list        every point passed is printed on stderr as "fault-point NAME"
  */
 
+#include <stdint.h>
+
 #include "result.h"
 
 #ifdef COF_FAULTS
 /** fault_point() - the point called @name, for example "format/key-durable". Fails: COF_E_IO */
 cof_result fault_point(const char *name, struct cof_error *err);
+/** fault_number() - a time, size or moment that a test sets by the environment variable @name;
+ * @otherwise where it does not, and always in a release */
+uint64_t fault_number(const char *name, uint64_t otherwise);
 #else
+static inline uint64_t fault_number(const char *name, uint64_t otherwise)
+{
+	(void)name;
+	return otherwise;
+}
+
 static inline cof_result fault_point(const char *name, struct cof_error *err)
 {
 	(void)name;

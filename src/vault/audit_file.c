@@ -24,19 +24,6 @@
 #define WINDOW_BYTES	 (2 * (AUDIT_LINE_MAX_BYTES + 2)) /* a torn line and a whole one */
 #define FORMAT_VERSION	 1
 
-/* A number that tests may set in builds made for them. */
-static uint64_t test_number(const char *name, uint64_t otherwise)
-{
-#ifdef COF_FAULTS
-	const char *text = getenv(name);
-	uint64_t number;
-
-	if (text && !cof_failed(uint_parse(text, UINT64_MAX, &number, NULL)))
-		return number;
-#endif
-	return otherwise;
-}
-
 cof_result audit_lock(const char *folder, int *ret_fd, struct cof_error *err)
 {
 	_cleanup_free_ char *path = NULL;
@@ -190,7 +177,7 @@ static void stamp_now(const struct audit_tail *tail, char boot[static 48],
 		      struct audit_stamp *stamp)
 {
 	*stamp = (struct audit_stamp){ .seq = tail->last.seq + 1, .prev = tail->chain };
-	stamp->when = (int64_t)test_number("COFFER_TEST_TIME", (uint64_t)time(NULL));
+	stamp->when = (int64_t)fault_number("COFFER_TEST_TIME", (uint64_t)time(NULL));
 	if (stamp->when < tail->last.when)
 		stamp->back_seconds = (uint64_t)(tail->last.when - stamp->when);
 	if (!cof_failed(file_read_line("/proc/sys/kernel/random/boot_id", boot, 48, NULL)))
@@ -315,7 +302,7 @@ cof_result audit_append(const char *folder, const char *vault, const struct audi
 	}
 	if (tail.torn)
 		TRY(add_mark(&tail, &bytes, err));
-	else if (tail.size_bytes >= test_number("COFFER_TEST_AUDIT_BYTES", ROTATE_BYTES)) {
+	else if (tail.size_bytes >= fault_number("COFFER_TEST_AUDIT_BYTES", ROTATE_BYTES)) {
 		TRY(rotate(folder, path, err));
 		tail.exists = false;
 	}

@@ -9,6 +9,7 @@
 #include "fault.h"
 #include "patience.h"
 #include "place.h"
+#include "reach.h"
 
 void mark_load(struct vault *vault, const char *path, struct mark *ret_mark)
 {
@@ -123,10 +124,13 @@ static cof_result survey(struct vault *vault, struct known *known, bool *ret_old
 		const struct vault_newer *newest = known->newest_mirror;
 		_cleanup_patience_ struct patience *patience =
 			patience_begin(vault->paths->mirrors[i], PATIENCE_MS);
+		_cleanup_free_ char *folder = NULL;
 		_cleanup_free_ char *path = NULL;
 
+		TRY(mirror_path(vault, vault->paths->mirrors[i], "", &folder, err));
 		TRY(mirror_path(vault, vault->paths->mirrors[i], "vault.mark", &path, err));
-		if (!consider(vault, path, known, &mark))
+		if (!reach_answers(vault->paths->mirrors[i], folder) ||
+		    !consider(vault, path, known, &mark))
 			continue;
 		*newer = (struct vault_newer){ .mirror = vault->paths->mirrors[i],
 					       .epoch = mark.epoch,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "place.h"
+#include "reach.h"
 
 #define COPY_PREFIX "coffer-"
 #define QUOTED_CHARS 600
@@ -197,7 +198,7 @@ static const char *uuid_of_name(const char *name)
 static cof_result scan_mirror(struct copy_list *list, const struct paths *paths, const char *mirror,
 			      struct cof_error *err)
 {
-	_cleanup_(dir_closep) DIR *dir = opendir(mirror);
+	_cleanup_(dir_closep) DIR *dir = reach_answers(mirror, mirror) ? opendir(mirror) : NULL;
 
 	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
 		const char *uuid = uuid_of_name(entry->d_name);
@@ -250,7 +251,8 @@ cof_result vault_copies(const struct paths *paths, struct vault_copy **ret_copie
 static bool explain_away(const struct paths *paths, struct cof_error *err)
 {
 	for (size_t i = 0; paths->mirrors && paths->mirrors[i]; i++) {
-		if (path_exists(paths->mirrors[i]))
+		if (reach_answers(paths->mirrors[i], paths->mirrors[i]) &&
+		    path_exists(paths->mirrors[i]))
 			continue;
 		cof_error_cause(err, "the mirror %s, which may have a copy of it, is not there",
 				paths->mirrors[i]);
@@ -299,6 +301,8 @@ cof_result copy_try_newest(struct vault *vault, cof_result result, struct cof_er
 	    (result.code != COF_E_AUTH && result.code != COF_E_FORMAT))
 		return result;
 	for (size_t i = 0; vault->paths->mirrors && vault->paths->mirrors[i]; i++) {
+		if (!reach_answers(vault->paths->mirrors[i], vault->paths->mirrors[i]))
+			continue;
 		/* Without memory for one more copy, the others are good enough. */
 		cof_ignore(add_copy(&list, vault->paths, vault->paths->mirrors[i], vault->uuid_text,
 				    vault, NULL));

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "place.h"
+#include "reach.h"
 
 #define FSTAB_LINE_BYTES 4096
 #define TEMPORARY_CHARS	 6
@@ -183,6 +184,15 @@ bool place_is_away(const struct vault *vault, const char *mirror, const char *fo
 	struct stat status;
 	char unmounted[200];
 
+	if (!reach_answers(mirror, folder)) {
+		(void)snprintf(absence->reason, sizeof(absence->reason),
+			       "it does not answer: nothing came from it within %d seconds",
+			       REACH_SECONDS);
+		(void)snprintf(absence->remedy, sizeof(absence->remedy),
+			       "see to the server or the disk behind %.200s, then coffer unlock",
+			       mirror);
+		return true;
+	}
 	if (lstat(folder, &status) == 0)
 		return false;
 	if (find_unmounted(vault, mirror, unmounted, sizeof(unmounted))) {

@@ -9,6 +9,7 @@
 #include "audit_head.h"
 #include "fault.h"
 #include "number.h"
+#include "reach.h"
 
 cof_result vault_uuid_from_keystore(struct vault *vault, struct cof_error *err)
 {
@@ -63,6 +64,7 @@ static cof_result from_mirror(struct vault *vault, const char *mirror, const cha
 	_cleanup_buffer_ struct buffer copy = { 0 };
 	_cleanup_free_ char *source = NULL;
 
+	ENSURE(reach_answers(mirror, mirror), err, COF_E_BUSY, mirror, "does not answer");
 	TRY(mirror_path(vault, mirror, "root.luks", &source, err));
 	TRY(luks_copy_header(source, &copy, err));
 	TRY(file_remove(path, err));

@@ -2,6 +2,8 @@
 """Mirrors that are away, full, fresh or newer than the vault, and a vault that only they have."""
 
 import contextlib
+import ctypes
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -199,6 +201,53 @@ def test_revoke_names_the_mirrors_that_keep_the_old_header(coffer, mirrors):
                       "--yes-destroy", vault_of(coffer)["uuid"])
     assert str(mirrors[0]) in told.err and "old header" in told.err
     assert str(mirrors[1]) not in told.err
+
+
+# ---- a mirror that does not answer ----
+
+@contextlib.contextmanager
+def hanging(folder):
+    """A file system at folder whose server never answers, as a share whose machine is gone."""
+    server = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mount(b"none", os.fsencode(folder), b"fuse", 0, options.encode()) == 0
+    try:
+        yield
+    finally:
+        os.close(server)
+        tool("umount", "--lazy", folder)
+
+
+@pytest.fixture
+def impatient(coffer, monkeypatch):
+    listed = coffer.run("enroll", "file", coffer.folder / "probe", *coffer.secret(), fault="list")
+    if "fault-point" not in listed.err:
+        pytest.skip("built without -Dfaults=true: the time limit cannot be set")
+    monkeypatch.setenv("COFFER_TEST_REACH_MS", "200")
+
+
+def test_mirror_that_hangs_holds_up_nothing(coffer, mirrors, impatient, disk):
+    with hanging(mirrors[0]):
+        assert states_of(coffer) == ["away", "current"]
+        assert "does not answer" in coffer.run("status").out
+        told = coffer.run("unlock", *coffer.secret())
+        assert f"the mirror {mirrors[0]} is away" in told.err and "does not answer" in told.err
+        assert "does not answer" in coffer.format(disk).err
+        coffer.close(disk)
+        assert states_of(coffer) == ["away", "current"]
+    assert states_of(coffer) == ["behind", "current"]
+    coffer.run("unlock")
+    assert states_of(coffer) == ["current", "current"]
+
+
+def test_vault_that_is_gone_is_looked_for_in_the_mirrors_that_answer(coffer, mirrors, impatient):
+    shutil.rmtree(coffer.vault)
+    with hanging(mirrors[0]):
+        assert f"cp -a {mirrors[1]}" in coffer.run("unlock", expect=NO_DEVICE).err
+        with hanging(mirrors[1]):
+            told = coffer.run("unlock", expect=NO_DEVICE).err
+            assert str(mirrors[0]) in told and "coffer init" in told
 
 
 # ---- a vault that is gone ----
