@@ -158,6 +158,7 @@ static void note_damaged(const struct comparison *comparison, uint64_t slot)
 	if (slot >= LUKS_SLOTS_MAX)
 		return;
 	comparison->diff->damaged_slots |= (uint32_t)1 << slot;
+	comparison->diff->altered = true;
 	say(comparison->diff,
 	    "keyslot %llu holds other bytes, though its metadata are the same: it is damaged",
 	    (unsigned long long)slot);
@@ -190,6 +191,52 @@ static const char *type_of(const struct json *value)
 	return type ? type : "?";
 }
 
+/* A digest as it was, while its members are compared with what they are. */
+struct digests {
+	const struct json *other;
+	bool same;
+};
+
+/* json_each()'s visitor: a member of a digest, but for the list of its keyslots. */
+static bool visit_digest(const char *key, struct json *value, void *context)
+{
+	struct digests *digests = context;
+
+	if (strcmp(key, "keyslots") != 0 && !json_same(value, json_get(digests->other, key)))
+		digests->same = false;
+	return digests->same;
+}
+
+/* Whether an array of texts holds @text. */
+static bool array_has(const struct json *array, const char *text)
+{
+	for (size_t i = 0; i < json_length(array); i++) {
+		const char *item = json_text(json_at(array, i));
+
+		if (item && text && strcmp(item, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether all that differs in a digest is that it is of more keyslots. */
+static bool is_grown_digest(const struct comparison *comparison, const struct json *was,
+			    const struct json *now)
+{
+	const struct json *slots = json_get(was, "keyslots");
+	struct digests forth = { .other = now, .same = true };
+	struct digests back = { .other = was, .same = true };
+
+	if (strcmp(comparison->member, "digests") != 0)
+		return false;
+	json_each(was, visit_digest, &forth);
+	json_each(now, visit_digest, &back);
+	for (size_t i = 0; i < json_length(slots); i++)
+		if (!array_has(json_get(now, "keyslots"), json_text(json_at(slots, i))))
+			return false;
+	return forth.same && back.same;
+}
+
 /* json_each()'s visitor: a member that is no more, or not the same. */
 static bool visit_before(const char *key, struct json *value, void *context)
 {
@@ -197,6 +244,8 @@ static bool visit_before(const char *key, struct json *value, void *context)
 	const struct json *now =
 		json_get(json_get(comparison->after->json, comparison->member), key);
 
+	if (!now || (!json_same(value, now) && !is_grown_digest(comparison, value, now)))
+		comparison->diff->altered = true;
 	if (!now)
 		say(comparison->diff, "%s %.16s (%.48s) was removed", comparison->word, key,
 		    type_of(value));
@@ -208,14 +257,32 @@ static bool visit_before(const char *key, struct json *value, void *context)
 	return true;
 }
 
+/* Notes which member is new; a keyslot or a token is no change to what was there. */
+static void note_added(const struct comparison *comparison, const char *key)
+{
+	struct luks_diff *diff = comparison->diff;
+	uint64_t number;
+
+	if (cof_failed(uint_parse(key, 31, &number, NULL)))
+		diff->altered = true;
+	else if (strcmp(comparison->member, "keyslots") == 0)
+		diff->added_slots |= (uint32_t)1 << number;
+	else if (strcmp(comparison->member, "tokens") == 0)
+		diff->added_tokens |= (uint32_t)1 << number;
+	else
+		diff->altered = true;
+}
+
 /* json_each()'s visitor: a member that is new. */
 static bool visit_after(const char *key, struct json *value, void *context)
 {
 	const struct comparison *comparison = context;
 
-	if (!json_get(json_get(comparison->before->json, comparison->member), key))
+	if (!json_get(json_get(comparison->before->json, comparison->member), key)) {
+		note_added(comparison, key);
 		say(comparison->diff, "%s %.16s (%.48s) was added", comparison->word, key,
 		    type_of(value));
+	}
 	return true;
 }
 
@@ -225,17 +292,21 @@ static void compare_text(const struct comparison *comparison, size_t offset, con
 	const char *a = (const char *)comparison->before->area.data + offset;
 	const char *b = (const char *)comparison->after->area.data + offset;
 
-	if (strncmp(a, b, TEXT_ROOM) != 0)
-		say(comparison->diff, "the %s is \"%.*s\", it was \"%.*s\"", word,
-		    (int)strnlen(b, TEXT_ROOM), b, (int)strnlen(a, TEXT_ROOM), a);
+	if (strncmp(a, b, TEXT_ROOM) == 0)
+		return;
+	comparison->diff->altered = true;
+	say(comparison->diff, "the %s is \"%.*s\", it was \"%.*s\"", word,
+	    (int)strnlen(b, TEXT_ROOM), b, (int)strnlen(a, TEXT_ROOM), a);
 }
 
 /* Compares one value of the metadata's "config". */
 static void compare_config(const struct comparison *comparison, const char *key, const char *word)
 {
-	if (!json_same(json_get(json_get(comparison->before->json, "config"), key),
-		       json_get(json_get(comparison->after->json, "config"), key)))
-		say(comparison->diff, "the %s were changed", word);
+	if (json_same(json_get(json_get(comparison->before->json, "config"), key),
+		      json_get(json_get(comparison->after->json, "config"), key)))
+		return;
+	comparison->diff->altered = true;
+	say(comparison->diff, "the %s were changed", word);
 }
 
 /* Compares two headers of LUKS2. */
@@ -325,6 +396,7 @@ cof_result luks_copies_diff(struct span before, struct span after, struct luks_d
 	if (a.image.len != b.image.len)
 		say(&diff, "its header area has %zu bytes, it had %zu", b.image.len, a.image.len);
 	diff.other_header = diff.text.len > 0;
+	diff.altered = diff.other_header;
 	if (a.about.sequence != b.about.sequence)
 		say(&diff, "the sequence id is %llu, it was %llu",
 		    (unsigned long long)b.about.sequence, (unsigned long long)a.about.sequence);

@@ -186,6 +186,20 @@ cof_result luks_write_header_copy(struct span copy, const char *path, struct cof
 /** luks_copies_equal() - whether two copies are whole and hold the same header bytes */
 bool luks_copies_equal(struct span a, struct span b);
 
+/**
+ * luks_token_unlock() - the volume key behind a token of systemd-cryptenroll, from the hardware
+ * @header:      a detached header; a copy of it, because libcryptsetup mends what it loads
+ * @tpm2_device: a TCTI; NULL: the machine's own TPM
+ * @pin:         NULL for none
+ *
+ * Loads systemd's plug-in for the token, so nothing else may happen in the process that calls this:
+ * no other function of this folder that takes a header. Fails: COF_E_KEY (it opens nothing, or asks
+ * for a PIN), COF_E_UNSUPPORTED (no plug-in, or no such hardware), COF_E_FORMAT, COF_E_FAILED
+ */
+cof_result luks_token_unlock(const char *header, int token, const char *tpm2_device,
+			     const struct slot_secret *pin, struct volume_key **ret_volume_key,
+			     struct cof_error *err);
+
 /* The kernel's mappings (dm-crypt). */
 
 /** luks_kernel_can() - whether this kernel has dm-crypt to use; @why_not gets the reason if not */

@@ -116,6 +116,13 @@ cof_result luks_rehearse(const char *device, const struct luks_writes *writes,
 			 struct luks_rehearsal *ret_rehearsal, struct cof_error *err);
 
 /**
+ * luks_rehearse_copy() - the header of a copy in memory, without any device
+ * Fails: COF_E_FORMAT (@copy is none, or altered), COF_E_IO, COF_E_NOMEM
+ */
+cof_result luks_rehearse_copy(struct span copy, struct luks_rehearsal *ret_rehearsal,
+			      struct cof_error *err);
+
+/**
  * luks_writes_run() - write, one after the other, each durable and read back before the next
  * @prefix: of the fault points: "repair" gives "repair/written" after each
  *
@@ -132,6 +139,9 @@ cof_result luks_writes_run(const char *device, const struct luks_writes *writes,
  * @other_header:  another UUID, version, or size of the header area
  * @went_back:     the sequence id is lower
  * @damaged_slots: keyslots with the same metadata in both and other bytes
+ * @altered:       LUKS2: something that was there is gone or other; that a digest is of more
+ * keyslots now does not count
+ * @added_slots, @added_tokens: LUKS2: bit n: keyslot or token n is new
  * @text:          the changes in words, one in each line, no newline at the end; empty also where
  *                 bytes differ that mean nothing
  */
@@ -140,6 +150,9 @@ struct luks_diff {
 	bool other_header;
 	bool went_back;
 	uint32_t damaged_slots;
+	bool altered;
+	uint32_t added_slots;
+	uint32_t added_tokens;
 	struct buffer text;
 };
 void luks_diff_done(struct luks_diff *diff);

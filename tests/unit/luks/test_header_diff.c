@@ -62,6 +62,9 @@ static void test_added_slot_is_named(void **state)
 	pair_compare(&pair);
 	assert_true(says(&pair, "keyslot 1 (luks2) was added"));
 	assert_false(pair.diff.same || pair.diff.went_back || pair.diff.damaged_slots);
+	assert_false(pair.diff.altered);
+	assert_int_equal(pair.diff.added_slots, 1u << 1);
+	assert_int_equal(pair.diff.added_tokens, 0);
 }
 
 static void test_removed_slot_is_named(void **state)
@@ -73,6 +76,7 @@ static void test_removed_slot_is_named(void **state)
 	assert_ok(luks_slot_remove(pair.path, NULL, 0, NULL));
 	pair_compare(&pair);
 	assert_true(says(&pair, "keyslot 0 (luks2) was removed"));
+	assert_true(pair.diff.altered);
 }
 
 static void test_token_is_named_with_its_type(void **state)
@@ -84,6 +88,28 @@ static void test_token_is_named_with_its_type(void **state)
 	assert_ok(luks_token_set(pair.path, 3, "{\"type\":\"mine\",\"keyslots\":[]}", NULL, NULL));
 	pair_compare(&pair);
 	assert_true(says(&pair, "token 3 (mine) was added"));
+	assert_int_equal(pair.diff.added_tokens, 1u << 3);
+	assert_false(pair.diff.altered);
+}
+
+static void test_every_other_change_is_one_to_what_was_there(void **state)
+{
+	static const char *const edits[][2] = { { "\"sector_size\":4096", "\"sector_size\":1024" },
+						{ "\"iterations\":1000", "\"iterations\":1001" } };
+	size_t noticed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		_cleanup_pair_ struct pair pair = { 0 };
+
+		pair_make(&pair);
+		add_slot(pair.path, pair.key, "another");
+		edit_header(pair.path, edits[i][0], edits[i][1]);
+		pair_compare(&pair);
+		noticed += pair.diff.altered;
+		assert_int_equal(unlink(pair.path), 0);
+	}
+	assert_int_equal(noticed, sizeof(edits) / sizeof(edits[0]));
 }
 
 static void test_label_flags_and_segment_are_named(void **state)
@@ -96,6 +122,7 @@ static void test_label_flags_and_segment_are_named(void **state)
 	edit_header(pair.path, "\"sector_size\":4096", "\"sector_size\":1024");
 	pair_compare(&pair);
 	assert_true(says(&pair, "the label is \"other\", it was \"label\""));
+	assert_true(pair.diff.altered);
 	assert_true(says(&pair, "data segment 0 (crypt) was changed"));
 }
 
@@ -108,6 +135,7 @@ static void test_bytes_of_a_slot_that_differ_are_damage(void **state)
 	poke_zeroes(pair.path, 32768 + 7000, 16);
 	pair_compare(&pair);
 	assert_int_equal(pair.diff.damaged_slots, 1);
+	assert_true(pair.diff.altered);
 	assert_true(says(&pair, "it is damaged"));
 }
 
@@ -207,6 +235,7 @@ int main(void)
 		folder_test(test_added_slot_is_named),
 		folder_test(test_removed_slot_is_named),
 		folder_test(test_token_is_named_with_its_type),
+		folder_test(test_every_other_change_is_one_to_what_was_there),
 		folder_test(test_label_flags_and_segment_are_named),
 		folder_test(test_bytes_of_a_slot_that_differ_are_damage),
 		folder_test(test_slot_damaged_beside_a_change_is_found),
