@@ -193,7 +193,8 @@ struct disk_open_spec {
 	bool read_only;
 	bool test_only; /* prove that it would open, activate nothing */
 	bool dry_run;	/* with @test_only: refuse as well what is in the way of activating it */
-	bool force;	/* although serial number or by-id name differ from the record */
+	bool force;	/* although serial number or by-id name differ from the record, or the
+			 * disk is half destroyed */
 };
 
 /**
@@ -253,6 +254,18 @@ cof_result disk_close(struct vault *vault, const struct paths *paths, const char
  * of a locked vault; caller frees with vault_names_free() */
 cof_result disk_open_names(struct vault *vault, const struct paths *paths, char ***ret_names,
 			   struct cof_error *err);
+
+/**
+ * disk_left_names() - names of volumes that are open, or that a killed engine left, where no vault
+ * tells: those opened with a key of a vault, those that an engine of coffer serves, and those of
+ * which crypttab says that the key server opens them
+ * @ret_names: sorted; caller frees with vault_names_free()
+ */
+cof_result disk_left_names(const struct paths *paths, char ***ret_names, struct cof_error *err);
+
+/** disk_raise_dead() - the failure that a dead volume is, with who still uses it and what to do.
+ * Fails: COF_E_FAILED, always */
+cof_result disk_raise_dead(const struct disk_open_state *state, struct cof_error *err);
 
 /**
  * disk_refresh_copy() - bring the header copy in the vault up to date with the device

@@ -16,7 +16,7 @@ struct closing {
 	struct vault *vault; /* may be NULL or locked */
 	const struct paths *paths;
 	const struct disk_close_spec *spec;
-	char **records;		   /* names of the disks in the vault */
+	char **records;		    /* names of the disks in the vault */
 	const struct disk_set *set; /* their facts; NULL where the vault does not tell */
 };
 
@@ -146,6 +146,25 @@ static cof_result prove_by_note(const struct closing *closing, const struct disk
 	return (cof_result){ COF_E_LOCKED };
 }
 
+/* The key that opened the volume is in no vault any more. */
+static cof_result refuse_keyless(const struct closing *closing, const struct disk_open_state *state,
+				 struct cof_error *err)
+{
+	if (closing->vault)
+		cof_ignore(cof_raise(err, COF_E_REFUSED, state->name,
+				     "was opened with a key from the vault, which has none any "
+				     "more"));
+	else
+		cof_ignore(cof_raise(err, COF_E_REFUSED, state->name,
+				     "was opened with a key from a vault, and there is none in %s",
+				     closing->paths->vault_dir));
+	if (!closing->vault && vault_copies_explain(closing->paths, err))
+		return (cof_result){ COF_E_REFUSED };
+	cof_error_try(err, "copy the data elsewhere while the disk is open; --force closes it all "
+			   "the same");
+	return (cof_result){ COF_E_REFUSED };
+}
+
 /* Loss protection: a disk of the vault is closed only if it could be opened again. */
 static cof_result prove(const struct closing *closing, const struct disk_open_state *state,
 			struct cof_error *err)
@@ -155,14 +174,8 @@ static cof_result prove(const struct closing *closing, const struct disk_open_st
 	if (closing->spec->force ||
 	    (!has_record(closing, state->name) && !disk_proof_exists(closing->paths, state->name)))
 		return COF_OK;
-	if (!has_record(closing, state->name)) {
-		cof_ignore(cof_raise(err, COF_E_REFUSED, state->name,
-				     "was opened with a key from the vault, which has none any "
-				     "more"));
-		cof_error_try(err, "copy the data elsewhere while the disk is open; --force closes "
-				   "it all the same");
-		return (cof_result){ COF_E_REFUSED };
-	}
+	if (!has_record(closing, state->name))
+		return refuse_keyless(closing, state, err);
 	if (!vault_is_unlocked(closing->vault))
 		return prove_by_note(closing, state, err);
 	proven = prove_with_key(closing, state, err);

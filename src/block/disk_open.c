@@ -208,6 +208,20 @@ static cof_result check_open(const struct disk *disk, const struct disk_open_sta
 	return COF_OK;
 }
 
+/* A disk that somebody wanted to be unreadable is not opened by the way. */
+static cof_result refuse_half_destroyed(const struct disk *disk, struct cof_error *err)
+{
+	if (disk->ready || disk->work != DISK_WORK_DESTROY)
+		return COF_OK;
+	cof_ignore(
+		cof_raise(err, COF_E_REFUSED, disk->name, "is half-destroyed, and was not opened"));
+	cof_error_try(err,
+		      "coffer disk destroy %s, which finishes it; --force opens it, if its "
+		      "header is whole, and the vault keeps it",
+		      disk->name);
+	return (cof_result){ COF_E_REFUSED };
+}
+
 /* One disk: from what was typed to its result. */
 static cof_result open_one(struct opening *opening, size_t index, struct disk_result *result,
 			   struct cof_error *err)
@@ -233,6 +247,8 @@ static cof_result open_one(struct opening *opening, size_t index, struct disk_re
 		disk_result_open(result, &state);
 		return COF_OK;
 	}
+	if (!opening->spec->force)
+		TRY(refuse_half_destroyed(disk, err));
 	progress_step(opening->progress, index, disk->name, "unlocking");
 	TRY(disk_finder_find(opening->finder, disk, &device, err));
 	(void)snprintf(result->source, sizeof(result->source), "%s", device->node);

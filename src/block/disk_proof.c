@@ -11,6 +11,7 @@
 #include "disk_result.h"
 #include "file.h"
 #include "kdf.h"
+#include "name_list.h"
 #include "number.h"
 
 /* ROOT/run/coffer/proof/NAME. */
@@ -70,6 +71,15 @@ bool disk_proof_exists(const struct paths *paths, const char *name)
 	_cleanup_free_ char *path = NULL;
 
 	return !cof_failed(proof_path(paths, name, &path, NULL)) && path_exists(path);
+}
+
+cof_result disk_proof_names(const struct paths *paths, char ***ret_names, struct cof_error *err)
+{
+	_cleanup_free_ char *folder = NULL;
+	bool found;
+
+	TRY(path_format(&folder, err, "%s/run/coffer/proof", paths->root));
+	return name_list_of_folder(folder, ret_names, &found, err);
 }
 
 void disk_proof_remove(const struct paths *paths, const char *name)

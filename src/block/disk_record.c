@@ -8,7 +8,7 @@
 
 #include "disk_result.h"
 
-#define STATE_READY	 "ready"
+#define STATE_READY "ready"
 
 /* The states of a disk that is not ready, by what is under way. */
 static const char *const work_states[] = {
@@ -133,24 +133,40 @@ bool disk_is_device(const struct disk *disk, const struct device *device, char *
 	return true;
 }
 
+/* What is said of a disk that a verb has left half done, by the work that is not finished. */
+static const struct {
+	const char *word;
+	const char *what;
+	const char *verb;
+} works[] = {
+	[DISK_WORK_FORMAT] = { "half-formatted", "formatted", "format" },
+	[DISK_WORK_ADOPT] = { "half-adopted", "adopted", "adopt" },
+	[DISK_WORK_DESTROY] = { "half-destroyed", "destroyed", "destroy" },
+};
+
+const char *disk_work_word(const struct disk *disk)
+{
+	return works[disk->work].word;
+}
+
+const char *disk_work_verb(const struct disk *disk)
+{
+	return works[disk->work].verb;
+}
+
+const char *disk_work_name(const struct disk *disk)
+{
+	if (disk->work == DISK_WORK_DESTROY)
+		return disk->name;
+	return disk->stable[0] ? disk->stable : "DEV";
+}
+
 cof_result disk_check_work(const struct disk *disk, enum disk_work work, struct cof_error *err)
 {
-	static const struct {
-		const char *what;
-		const char *verb;
-	} works[] = {
-		[DISK_WORK_FORMAT] = { "formatted", "format" },
-		[DISK_WORK_ADOPT] = { "adopted", "adopt" },
-		[DISK_WORK_DESTROY] = { "destroyed", "destroy" },
-	};
-
 	if (disk->ready || disk->work == work)
 		return COF_OK;
 	cof_ignore(cof_raise(err, COF_E_REFUSED, disk->name, "is being %s, which was not finished",
 			     works[disk->work].what));
-	cof_error_try(err, "coffer disk %s %s", works[disk->work].verb,
-		      disk->work == DISK_WORK_DESTROY ? disk->name
-		      : disk->stable[0]		      ? disk->stable
-						      : "DEV");
+	cof_error_try(err, "coffer disk %s %s", disk_work_verb(disk), disk_work_name(disk));
 	return (cof_result){ COF_E_REFUSED };
 }

@@ -49,9 +49,21 @@ cof_result disk_update(struct vault *vault, const struct paths *paths, const cha
 cof_result disk_choose_name(const char *asked_for, const struct device *device, const char *verb,
 			    char out[static VOLUME_NAME_MAX_CHARS + 1], struct cof_error *err);
 
+/** disk_work_word() - "half-destroyed": what a disk is that is not ready; static */
+const char *disk_work_word(const struct disk *disk);
+/** disk_work_verb() - "destroy": what finishes a disk that is not ready; static */
+const char *disk_work_verb(const struct disk *disk);
+/** disk_work_name() - what that verb calls the disk: the volume, the by-id path or "DEV"; borrowed
+ * from @disk */
+const char *disk_work_name(const struct disk *disk);
+
 /** disk_check_work() - that no other verb than @work has left this disk half done; pure.
  * Fails: COF_E_REFUSED */
 cof_result disk_check_work(const struct disk *disk, enum disk_work work, struct cof_error *err);
+
+/** disk_proof_names() - every volume with such a note, sorted; caller frees, name_list_free().
+ * Fails: COF_E_NOMEM */
+cof_result disk_proof_names(const struct paths *paths, char ***ret_names, struct cof_error *err);
 
 /**
  * disk_proof_renew() - after a header that was proven again has changed: the note of the proof

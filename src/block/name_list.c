@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,4 +72,21 @@ static int compare_names(const void *a, const void *b)
 void name_list_sort(char **list)
 {
 	qsort(list, name_list_count(list), sizeof(*list), compare_names);
+}
+
+cof_result name_list_of_folder(const char *path, char ***ret_names, bool *ret_found,
+			       struct cof_error *err)
+{
+	_cleanup_(name_list_freep) char **names = NULL;
+	_cleanup_dir_ DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	TRY(name_list_new(&names, err));
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			TRY(name_list_add(&names, entry->d_name, err));
+	name_list_sort(names);
+	*ret_names = TAKE(names);
+	*ret_found = dir != NULL;
+	return COF_OK;
 }

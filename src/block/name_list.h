@@ -22,6 +22,11 @@ bool name_list_has(char *const list[], const char *name);
 /** name_list_sort() - in natural order: sdb2 before sdb10 */
 void name_list_sort(char **list);
 
+/** name_list_of_folder() - the names in a folder, sorted, without those that begin with a dot; not
+ * there is an empty list, and *ret_found false. Fails: COF_E_NOMEM */
+cof_result name_list_of_folder(const char *path, char ***ret_names, bool *ret_found,
+			       struct cof_error *err);
+
 /** text_copy() - strdup() of @text, with NULL taken for "". Fails: COF_E_NOMEM */
 cof_result text_copy(const char *text, char **ret_copy, struct cof_error *err);
 

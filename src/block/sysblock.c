@@ -52,24 +52,6 @@ uint64_t attribute_number(const struct block_roots *roots, const char *kname, co
 	return strtoull(text, NULL, 10);
 }
 
-/* The names in the folder at @path, without those that start with a dot. */
-static cof_result folder_names(const char *path, char ***ret_names, bool *ret_found,
-			       struct cof_error *err)
-{
-	_cleanup_(name_list_freep) char **names = NULL;
-	_cleanup_dir_ DIR *dir = opendir(path);
-	const struct dirent *entry;
-
-	TRY(name_list_new(&names, err));
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			TRY(name_list_add(&names, entry->d_name, err));
-	name_list_sort(names);
-	*ret_names = TAKE(names);
-	*ret_found = dir != NULL;
-	return COF_OK;
-}
-
 cof_result attribute_folder(const struct block_roots *roots, const char *kname, const char *folder,
 			    char ***ret_names, struct cof_error *err)
 {
@@ -77,7 +59,7 @@ cof_result attribute_folder(const struct block_roots *roots, const char *kname, 
 	bool found;
 
 	TRY(path_format(&path, err, "%s/class/block/%s/%s", roots->sys, kname, folder));
-	return folder_names(path, ret_names, &found, err);
+	return name_list_of_folder(path, ret_names, &found, err);
 }
 
 cof_result sysblock_names(const struct block_roots *roots, char ***ret_names, struct cof_error *err)
@@ -87,7 +69,7 @@ cof_result sysblock_names(const struct block_roots *roots, char ***ret_names, st
 	bool found;
 
 	TRY(path_format(&path, err, "%s/class/block", roots->sys));
-	TRY(folder_names(path, &names, &found, err));
+	TRY(name_list_of_folder(path, &names, &found, err));
 	ENSURE(found, err, COF_E_IO, path, "cannot be read, so no block device can be found");
 	*ret_names = TAKE(names);
 	return COF_OK;

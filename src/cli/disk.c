@@ -133,8 +133,9 @@ static cof_result run_close(struct cli_call *call, struct cof_error *err)
 	if (!cli_flag(call, "all"))
 		TRY(choose_names(call, NULL, &names, &count, err));
 	TRY(vault_for_closing(call, &vault, err));
-	if (cli_flag(call, "all") && vault)
-		TRY(disk_open_names(vault, call->paths, &all, err));
+	if (cli_flag(call, "all"))
+		TRY(vault ? disk_open_names(vault, call->paths, &all, err)
+			  : disk_left_names(call->paths, &all, err));
 	TRY(choose_names(call, all, &names, &count, err));
 	results = calloc(count + 1, sizeof(*results));
 	ENSURE(results, err, COF_E_NOMEM, NULL, "no memory for %zu disks", count);
@@ -142,7 +143,9 @@ static cof_result run_close(struct cli_call *call, struct cof_error *err)
 	closed = disk_close(vault, call->paths, names, count, &spec, progress, results, err);
 	progress_free(TAKE(progress));
 	if (count == 0 && !cof_failed(closed))
-		cli_say(call, "no disk of the vault is open: nothing to do");
+		cli_say(call, vault ? "no disk of the vault is open: nothing to do"
+				    : "there is no vault, and no volume of coffer is open: nothing "
+				      "to do");
 	disk_results_suggest(vault, names, count, results);
 	TRY(disk_results_show(call, results, count, "closed", "is not open", err));
 	return closed;
@@ -178,7 +181,8 @@ const struct cli_verb cli_verb_disk_open = {
 			{ "read-only", CLI_FLAG, NULL, "let nothing be written to the disk" },
 			{ "test", CLI_FLAG, NULL, "prove that it would open, and leave it closed" },
 			{ "force", CLI_FLAG, NULL,
-			  "although serial number, WWN or size differ from the record" },
+			  "although serial number, WWN or size differ from the record, or the disk "
+			  "is half destroyed" },
 			CLI_PASSPHRASE_OPTION,
 			{ 0 } },
 	.examples =
@@ -211,12 +215,15 @@ const struct cli_verb cli_verb_disk_close = {
 		"device. With a locked vault it is enough that the header is the one that the key "
 		"opened. Otherwise the disk stays open, so that its data can be saved; --force "
 		"closes it all the same.",
-	.options = (const struct cli_option[]){ { "all", CLI_FLAG, NULL,
-						  "every open disk of the vault" },
-						{ "force", CLI_FLAG, NULL,
-						  "without the proof that it can be opened again" },
-						CLI_PASSPHRASE_OPTION,
-						{ 0 } },
+	.options =
+		(const struct cli_option[]){
+			{ "all", CLI_FLAG, NULL,
+			  "every open disk of the vault; without a vault, every "
+			  "volume that coffer has opened" },
+			{ "force", CLI_FLAG, NULL,
+			  "without the proof that it can be opened again" },
+			CLI_PASSPHRASE_OPTION,
+			{ 0 } },
 	.examples =
 		(const struct cli_example[]){
 			{ "coffer disk close enc-wwn-0x50000393a8c96130", "close one disk" },

@@ -1,96 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * coffer disk list and disk status: every device of the machine, and every disk of the vault.
+ * coffer disk list: every block device of the machine.
  */
 
 #include <stdio.h>
 #include <string.h>
 
-#include "agent.h"
-#include "disk_results.h"
-#include "header_notes.h"
-#include "looking.h"
+#include "disk_known.h"
+#include "disk_result.h"
 #include "file.h"
+#include "header_notes.h"
 #include "number.h"
-#include "tabfile.h"
 #include "table.h"
 #include "unlocking.h"
 #include "verbs.h"
-
-/* What both verbs know of the vault: without unlocking it, names alone. */
-struct known {
-	struct vault *vault; /* NULL when there is none */
-	bool unlocked;
-	struct disk_set disks;
-	char **header_names; /* of header copies */
-	char **names;	     /* of disks */
-	struct crypttab *crypttab;
-	struct findings findings;
-};
-
-static void known_done(struct known *known)
-{
-	disk_set_done(&known->disks);
-	vault_names_free(known->header_names);
-	vault_names_free(known->names);
-	crypttab_free(known->crypttab);
-	vault_close(known->vault);
-}
-
-/* Whether @names has @name. */
-static bool has_name(char *const *names, const char *name)
-{
-	for (; names && *names; names++) {
-		if (strcmp(*names, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Reads the records; a vault that is damaged is then looked at as if it were locked. */
-static cof_result load_unlocked(struct cli_call *call, struct known *known, struct cof_error *err)
-{
-	struct cof_error found = { 0 };
-	cof_result loaded = cli_open_vault(call, true, &known->vault, &found);
-
-	if (!cof_failed(loaded))
-		loaded = disk_set_load(known->vault, &known->disks, &found);
-	if (cof_failed(loaded)) {
-		vault_close(TAKE(known->vault));
-		disk_set_done(&known->disks);
-		known->disks = (struct disk_set){ 0 };
-		known->unlocked = false;
-	}
-	return findings_add(&known->findings, loaded, &found, err);
-}
-
-/* Reads what can be known without asking anybody for a passphrase. */
-static cof_result load_known(struct cli_call *call, struct known *known, struct cof_error *err)
-{
-	struct agent_status agent = { 0 };
-
-	TRY(crypttab_load(call->paths->crypttab, &known->crypttab, err));
-	if (!vault_exists(call->paths))
-		return COF_OK;
-	known->unlocked = cli_value(call, "passphrase-file") != NULL;
-	if (!known->unlocked && !cof_failed(agent_query(call->paths, &agent, NULL)))
-		known->unlocked = agent.unlocked;
-	if (known->unlocked)
-		TRY(load_unlocked(call, known, err));
-	if (!known->vault)
-		TRY(look_vault(call, &known->findings, &known->vault, err));
-	/* A keystore that cannot be read is a finding already. */
-	if (known->findings.first.code != COF_E_NONE) {
-		cof_ignore(vault_names(known->vault, DISK_HEADER_KIND, &known->header_names, NULL));
-		cof_ignore(vault_names(known->vault, DISK_KIND, &known->names, NULL));
-		return COF_OK;
-	}
-	TRY(vault_names(known->vault, DISK_HEADER_KIND, &known->header_names, err));
-	TRY(vault_names(known->vault, DISK_KIND, &known->names, err));
-	return COF_OK;
-}
-
-/* ---- disk list ---- */
 
 /* One device as both outputs show it. */
 struct row {
@@ -105,19 +28,38 @@ struct row {
 	struct verdict verdict;
 	bool has_copy;
 	bool readable;
-	bool damaged; /* its header, or one of the two */
+	bool damaged;		 /* its header, or one of the two */
+	const struct disk *lost; /* the disk of the vault whose header was here, or NULL */
 };
+
+/* What one run looks at. */
+struct listing {
+	struct cli_call *call;
+	struct disk_known known;
+	struct disk_finder finder;
+	struct header_notes notes;
+	struct table *table;
+	struct json *devices;
+};
+
+static void listing_done(struct listing *listing)
+{
+	disk_known_done(&listing->known);
+	disk_finder_done(&listing->finder);
+	header_notes_done(&listing->notes);
+	table_free(listing->table);
+}
 
 /* The name of the record that speaks of this device. A locked vault knows names alone: then the
  * volume that is open on it, or the name that the device would get, tells. */
-static void find_record_name(const struct known *known, const struct luks_info *info,
+static void find_record_name(const struct disk_known *known, const struct luks_info *info,
 			     struct row *row)
 {
 	const struct disk *disk = disk_set_find(&known->disks, NULL, info->uuid);
 
 	if (disk)
 		(void)snprintf(row->name, sizeof(row->name), "%s", disk->name);
-	else if (!known->unlocked && has_name(known->names, row->open_as))
+	else if (!known->unlocked && disk_known_has(known->names, row->open_as))
 		(void)snprintf(row->name, sizeof(row->name), "%.*s", VOLUME_NAME_MAX_CHARS,
 			       row->open_as);
 }
@@ -142,7 +84,8 @@ static cof_result find_plaintext(struct cli_call *call, const struct device *dev
 }
 
 /* What is on the device of a LUKS header, also where only part of it is left. */
-static void look_at_header(const struct known *known, const struct device *device, struct row *row)
+static void look_at_header(const struct disk_known *known, const struct device *device,
+			   struct row *row)
 {
 	struct luks_header_state state = { 0 };
 	struct luks_info info = { 0 };
@@ -158,11 +101,11 @@ static void look_at_header(const struct known *known, const struct device *devic
 			       row->damaged ? " damaged" : "");
 	if (info.uuid[0])
 		find_record_name(known, &info, row);
-	row->has_copy = row->name[0] && has_name(known->header_names, row->name);
+	row->has_copy = row->name[0] && disk_known_has(known->header_names, row->name);
 }
 
 /* Looks at one device. Without permission to read it, what sysfs says is shown. */
-static cof_result fill_row(struct cli_call *call, const struct known *known,
+static cof_result fill_row(struct cli_call *call, const struct disk_known *known,
 			   const struct device *device, struct row *row, struct cof_error *err)
 {
 	struct disk_open_state state = { 0 };
@@ -182,7 +125,7 @@ static cof_result fill_row(struct cli_call *call, const struct known *known,
 }
 
 /* "yes", "no", or "?" where a locked vault does not tell. */
-static const char *key_word(const struct known *known, const struct row *row)
+static const char *key_word(const struct disk_known *known, const struct row *row)
 {
 	if (row->name[0])
 		return "yes";
@@ -192,8 +135,8 @@ static const char *key_word(const struct known *known, const struct row *row)
 }
 
 /* One row of the table. */
-static cof_result add_row(struct table *table, const struct known *known, const struct row *row,
-			  unsigned int depth, struct cof_error *err)
+static cof_result add_row(struct table *table, const struct disk_known *known,
+			  const struct row *row, unsigned int depth, struct cof_error *err)
 {
 	const struct device *device = row->device;
 	const char *use = row->use[0] ? row->use : row->readable ? "" : "not readable by you";
@@ -224,7 +167,7 @@ static cof_result add_row(struct table *table, const struct known *known, const 
 }
 
 /* One device as JSON. */
-static struct json *row_json(const struct known *known, const struct row *row)
+static struct json *row_json(const struct disk_known *known, const struct row *row)
 {
 	const struct device *device = row->device;
 	struct json *json = json_new_object();
@@ -247,7 +190,7 @@ static struct json *row_json(const struct known *known, const struct row *row)
 		json_set_uint(json, "luks", (uint64_t)row->luks_version);
 	else
 		json_set_null(json, "luks");
-	json_set_bool(json, "header_damaged", row->damaged);
+	json_set_bool(json, "header_damaged", row->damaged || row->lost);
 	json_set_text(json, "open_as", row->open_as[0] ? row->open_as : NULL);
 	json_set_text(json, "name", row->name[0] ? row->name : NULL);
 	if (strcmp(key_word(known, row), "?") == 0)
@@ -258,11 +201,63 @@ static struct json *row_json(const struct known *known, const struct row *row)
 	return json;
 }
 
-/* What is wrong with headers, below the table. */
-static void say_notes(struct cli_call *call, const struct header_notes *notes)
+/* Whether any device has the header of that disk. */
+static bool has_header(const struct disk_finder *finder, const struct disk *disk)
 {
-	for (size_t i = 0; i < notes->count; i++)
-		cli_say(call, "warning: %s", notes->texts[i]);
+	for (size_t i = 0; i < finder->devices.count; i++)
+		if (strcmp(finder->uuids[i], disk->uuid) == 0)
+			return true;
+	return false;
+}
+
+/* The disk of the vault that the device is by its name, while no device has its header. */
+static const struct disk *find_lost(const struct listing *listing, const struct row *row)
+{
+	const struct disk_set *disks = &listing->known.disks;
+
+	if (!row->readable || row->luks_version || row->damaged)
+		return NULL;
+	for (size_t i = 0; i < disks->count; i++)
+		if (disk_has_stable_name(&disks->items[i], row->device) &&
+		    !has_header(&listing->finder, &disks->items[i]))
+			return &disks->items[i];
+	return NULL;
+}
+
+/* A device without a header that is a disk of the vault all the same is shown as that. */
+static void show_lost(const struct listing *listing, struct row *row)
+{
+	row->lost = find_lost(listing, row);
+	if (!row->lost)
+		return;
+	row->has_copy = disk_known_has(listing->known.header_names, row->lost->name);
+	(void)snprintf(row->name, sizeof(row->name), "%s", row->lost->name);
+	(void)snprintf(row->luks, sizeof(row->luks), "header gone");
+}
+
+/* Notes what is wrong with the disk that is on the device, or should be. */
+static cof_result note_disk(struct listing *listing, const struct row *row, struct cof_error *err)
+{
+	const char *node = row->device->node;
+	const struct disk *disk =
+		row->name[0] ? disk_set_find(&listing->known.disks, row->name, NULL) : NULL;
+
+	if (disk && !disk->ready)
+		return header_notes_add(&listing->notes, err,
+					"%s is %s, which is %s: `coffer disk %s %s` finishes that",
+					node, disk->name, disk_work_word(disk),
+					disk_work_verb(disk), disk_work_name(disk));
+	if (row->damaged)
+		return header_notes_add(&listing->notes, err,
+					"the header on %s is damaged: `coffer disk header repair "
+					"%s`",
+					node, node);
+	if (row->lost)
+		return header_notes_add(&listing->notes, err,
+					"%s is the disk %s of the vault, and its header is gone: "
+					"`coffer disk header repair %s`",
+					node, row->name, row->name);
+	return COF_OK;
 }
 
 /* Whether @device stands below another one: a partition under its disk, a leg under its map. */
@@ -273,24 +268,20 @@ static bool is_below(const struct device *device, const struct device *above)
 }
 
 /* Adds a device and what stands below it. */
-static cof_result add_tree(struct cli_call *call, const struct known *known,
-			   const struct device_list *list, const struct device *device,
-			   unsigned int depth, struct table *table, struct json *devices,
-			   struct header_notes *notes, struct cof_error *err)
+static cof_result add_tree(struct listing *listing, const struct device *device, unsigned int depth,
+			   struct cof_error *err)
 {
+	const struct device_list *list = &listing->finder.devices;
 	struct row row;
 
-	TRY(fill_row(call, known, device, &row, err));
-	if (row.damaged)
-		TRY(header_notes_add(notes, err,
-				     "the header on %s is damaged: `coffer disk header repair %s`",
-				     device->node, device->node));
-	TRY(add_row(table, known, &row, depth, err));
-	json_add(devices, row_json(known, &row));
+	TRY(fill_row(listing->call, &listing->known, device, &row, err));
+	show_lost(listing, &row);
+	TRY(note_disk(listing, &row, err));
+	TRY(add_row(listing->table, &listing->known, &row, depth, err));
+	json_add(listing->devices, row_json(&listing->known, &row));
 	for (size_t i = 0; i < list->count; i++) {
 		if (is_below(list->items[i], device) && depth < 3)
-			TRY(add_tree(call, known, list, list->items[i], depth + 1, table, devices,
-				     notes, err));
+			TRY(add_tree(listing, list->items[i], depth + 1, err));
 	}
 	return COF_OK;
 }
@@ -308,117 +299,27 @@ static bool is_root_row(const struct device_list *list, const struct device *dev
 /* coffer disk list. */
 static cof_result run_list(struct cli_call *call, struct cof_error *err)
 {
-	static const char *const columns[] = { "DEVICE",
-					       "BY-ID",
-					       "VENDOR",
-					       "MODEL",
-					       "SERIAL",
-					       ">SIZE",
-					       "VIA",
-					       "USE",
-					       "LUKS",
-					       "OPEN "
-					       "AS",
-					       "KEY",
-					       "COPY",
-					       NULL };
-	_cleanup_(known_done) struct known known = { 0 };
-	_cleanup_(device_list_done) struct device_list list = { 0 };
-	_cleanup_(header_notes_done) struct header_notes notes = { 0 };
-	_cleanup_(table_freep) struct table *table = NULL;
+	static const char *const columns[] = { "DEVICE", "BY-ID", "VENDOR", "MODEL", "SERIAL",
+					       ">SIZE",	 "VIA",	  "USE",    "LUKS",  "OPEN AS",
+					       "KEY",	 "COPY",  NULL };
+	_cleanup_(listing_done) struct listing listing = { .call = call,
+							   .devices = json_new_array() };
+	const struct device_list *list = &listing.finder.devices;
 	struct json *document = json_new_object();
-	struct json *devices = json_new_array();
 
-	json_set(document, "devices", devices);
+	json_set(document, "devices", listing.devices);
 	cli_show(call, document);
-	TRY(load_known(call, &known, err));
-	TRY(device_scan(&list, err));
-	TRY(table_new(columns, &table, err));
-	for (size_t i = 0; i < list.count; i++) {
-		if (is_root_row(&list, list.items[i]))
-			TRY(add_tree(call, &known, &list, list.items[i], 0, table, devices, &notes,
-				     err));
+	TRY(disk_known_load(call, &listing.known, err));
+	TRY(disk_finder_init(&listing.finder, err));
+	TRY(table_new(columns, &listing.table, err));
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_root_row(list, list->items[i]))
+			TRY(add_tree(&listing, list->items[i], 0, err));
 	}
 	if (!call->json)
-		TRY(table_print(table, stdout, err));
-	say_notes(call, &notes);
-	return findings_result(&known.findings, err);
-}
-
-/* ---- disk status ---- */
-
-/* One disk of the vault. */
-static cof_result add_status(struct cli_call *call, const struct known *known, const char *name,
-			     struct header_work *work, struct header_notes *notes,
-			     struct table *table, struct json *disks, struct cof_error *err)
-{
-	const struct disk *disk = disk_set_find(&known->disks, name, NULL);
-	bool has_copy = has_name(known->header_names, name);
-	struct json *json = json_new_object();
-	struct disk_open_state state = { 0 };
-	struct crypttab_entry entry;
-	bool has_line = crypttab_find(known->crypttab, name, &entry);
-	const char *header = "";
-	const char *word;
-
-	json_add(disks, json);
-	TRY(disk_state_of(call->paths, name, &state, err));
-	word = state.open	      ? "open"
-	       : state.dead	      ? "dead"
-	       : disk && !disk->ready ? "half-formatted"
-				      : "closed";
-	json_set_text(json, "name", name);
-	json_set_text(json, "state", word);
-	json_set_text(json, "source", state.open ? state.source : NULL);
-	json_set_text(json, "device", state.open ? state.device : NULL);
-	json_set_text(json, "backend", state.open ? state.backend : NULL);
-	json_set_text(json, "uuid", disk ? disk->uuid : NULL);
-	json_set_known(json, "serial", disk ? disk->serial : NULL);
-	json_set_text(json, "by_id", disk && disk->stable[0] ? disk->stable : NULL);
-	json_set_bool(json, "read_only", state.read_only);
-	json_set_bool(json, "header_copy", has_copy);
-	json_set_bool(json, "crypttab", has_line);
-	if (disk && disk->ready)
-		TRY(header_notes_look(work, name, notes, &header, err));
-	json_set_text(json, "header", header[0] ? header : NULL);
-	return table_add(table,
-			 (const char *const[]){ name, word, state.source, state.device,
-						state.open ? state.backend : "", header,
-						has_copy ? "yes" : "no", has_line ? "yes" : "no" },
-			 err);
-}
-
-/* coffer disk status. */
-static cof_result run_status(struct cli_call *call, struct cof_error *err)
-{
-	static const char *const columns[] = { "NAME",	      "STATE",	  "SOURCE",
-					       "DEVICE",      "BACKEND",  "HEADER",
-					       "HEADER COPY", "CRYPTTAB", NULL };
-	_cleanup_(known_done) struct known known = { 0 };
-	_cleanup_(header_work_done) struct header_work work = { 0 };
-	_cleanup_(header_notes_done) struct header_notes notes = { 0 };
-	_cleanup_(table_freep) struct table *table = NULL;
-	struct json *document = json_new_object();
-	struct json *disks = json_new_array();
-
-	json_set(document, "disks", disks);
-	cli_show(call, document);
-	TRY(load_known(call, &known, err));
-	TRY(header_work_init(known.vault, call->paths, &work, err));
-	TRY(table_new(columns, &table, err));
-	for (size_t i = 0; i < call->arg_count; i++) {
-		ENSURE(has_name(known.names, call->args[i]), err, COF_E_NOENT, call->args[i],
-		       "is not the name of a disk in the vault");
-		TRY(add_status(call, &known, call->args[i], &work, &notes, table, disks, err));
-	}
-	for (char **name = known.names; call->arg_count == 0 && name && *name; name++)
-		TRY(add_status(call, &known, *name, &work, &notes, table, disks, err));
-	if (json_length(disks) == 0)
-		cli_say(call, "the vault has no disks");
-	else if (!call->json)
-		TRY(table_print(table, stdout, err));
-	say_notes(call, &notes);
-	return findings_result(&known.findings, err);
+		TRY(table_print(listing.table, stdout, err));
+	header_notes_say(call, &listing.notes);
+	return findings_result(&listing.known.findings, err);
 }
 
 const struct cli_verb cli_verb_disk_list = {
@@ -439,26 +340,4 @@ const struct cli_verb cli_verb_disk_list = {
 	.shows = true,
 	.looks = true,
 	.run = run_list,
-};
-
-const struct cli_verb cli_verb_disk_status = {
-	.noun = "disk",
-	.verb = "status",
-	.arguments = "[NAME...]",
-	.max_args = SIZE_MAX,
-	.argument_type = CLI_TEXT,
-	.summary = "show the disks of the vault and where they are open",
-	.description =
-		"Shows each disk of the vault: whether it is open, on which device, through "
-		"dm-crypt or in user space, whether its header is good and the one of which the "
-		"vault has a copy, and whether crypttab has a line for it. A header that another "
-		"tool has changed is copied. With a locked vault headers are not looked at.",
-	.options = (const struct cli_option[]){ CLI_PASSPHRASE_OPTION, { 0 } },
-	.examples =
-		(const struct cli_example[]){ { "coffer disk status", "all disks of the vault" },
-					      { 0 } },
-	.shows = true,
-	.looks = true,
-	.needs_root = true,
-	.run = run_status,
 };

@@ -61,3 +61,9 @@ cof_result header_notes_look(struct header_work *work, const char *name, struct 
 				"the header of %s (%s) is not as it should be: %s: `%s`", name,
 				report.source, report.problem, report.remedy);
 }
+
+void header_notes_say(const struct cli_call *call, const struct header_notes *notes)
+{
+	for (size_t i = 0; i < notes->count; i++)
+		cli_say(call, "warning: %s", notes->texts[i]);
+}

@@ -6,6 +6,7 @@
  * What verbs that show disks say of their headers.
  */
 
+#include "cli.h"
 #include "disk_headers.h"
 
 /** struct header_notes - what is wrong with headers, and what mends it: one text each */
@@ -26,5 +27,8 @@ cof_result header_notes_add(struct header_notes *notes, struct cof_error *err, c
  */
 cof_result header_notes_look(struct header_work *work, const char *name, struct header_notes *notes,
 			     const char **ret_word, struct cof_error *err);
+
+/** header_notes_say() - the notes as warnings on stdout, below a table */
+void header_notes_say(const struct cli_call *call, const struct header_notes *notes);
 
 #endif

@@ -14,7 +14,8 @@ void findings_keep(struct findings *findings, cof_result result, const struct co
 		return;
 	if (findings->first.code == COF_E_NONE)
 		findings->first = *found;
-	else if (strcmp(findings->first.text, found->text) != 0)
+	else if (strcmp(findings->first.text, found->text) != 0 ||
+		 strcmp(findings->first.subject, found->subject) != 0)
 		cli_report(found);
 }
 

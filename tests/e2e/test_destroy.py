@@ -319,7 +319,7 @@ def test_vault_keeps_the_key_as_long_as_anything_is_left_on_the_disk(coffer, for
     destroy(coffer, formatted, fault="kill:destroy/written", expect=None)
     assert kinds(coffer) == ["disk", "disk-header"]
     coffer.run("disk", "header", "repair", formatted, *coffer.secret())
-    coffer.open(formatted)
+    coffer.open(formatted, options=["--force"])
     coffer.close(formatted)
     destroy(coffer, formatted)
     assert_gone(coffer, formatted)

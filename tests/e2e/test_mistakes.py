@@ -441,11 +441,6 @@ def test_close_takes_away_what_a_killed_engine_left(coffer, disk, by):
     assert status_of(coffer, disk.volume)["state"] == "closed"
 
 
-def test_status_calls_no_dead_disk_open(coffer, disk):
-    kill_engine(coffer, only(coffer.format(disk)))
-    assert status_of(coffer, disk.volume)["state"] != "open"
-
-
 # ---- a keystore that was cut off ----
 
 @pytest.mark.guest
