@@ -147,7 +147,6 @@ if build build -Dfaults=true; then
 		beside=$!
 		trap 'kill -- -$beside; exit 130' INT
 		trap 'kill -- -$beside; exit 143' TERM
-		# shellcheck disable=SC2086
 		(COFFER_SELECT=quick && export COFFER_SELECT &&
 			e2e e2e-loop "$side_by_side" -m 'not slow' tests/e2e)
 		wait "$beside"
@@ -159,6 +158,8 @@ if build build -Dfaults=true; then
 		beside=$!
 		trap 'kill -- -$beside; exit 130' INT
 		trap 'kill -- -$beside; exit 143' TERM
+		# The guests take longest, so all else gives way to them.
+		renice -n 10 -p $$ >/dev/null
 		# Those take minutes each there; the leak checker of the next build sees them.
 		unit unit-valgrind build 20 --no-suite argon2 --no-suite slow --wrapper \
 			'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect'
