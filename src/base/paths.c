@@ -34,6 +34,7 @@ void paths_free(struct paths *paths)
 	free(paths->engine_dir);
 	free(paths->crypttab);
 	free(paths->fstab);
+	free(paths->config);
 	for (char **mirror = paths->mirrors; mirror && *mirror; mirror++)
 		free(*mirror);
 	free(paths->mirrors);
@@ -118,8 +119,7 @@ static int on_setting(void *context, const char *section, const char *name, cons
 	struct config_reading *reading = context;
 
 	bool is_first = !cof_failed(reading->result);
-	cof_result result =
-		set_value(reading->paths, name, value, is_first ? reading->err : NULL);
+	cof_result result = set_value(reading->paths, name, value, is_first ? reading->err : NULL);
 
 	(void)section;
 	if (is_first)
@@ -145,8 +145,8 @@ static cof_result read_config(struct paths *paths, const char *file, struct cof_
 		failure = cof_explain((cof_result){ COF_E_FORMAT }, err, NULL,
 				      "line %d of %s cannot be used", line, file);
 	else if (line > 0)
-		failure = cof_raise(err, COF_E_FORMAT, file, "line %d is not \"name = value\"",
-				    line);
+		failure =
+			cof_raise(err, COF_E_FORMAT, file, "line %d is not \"name = value\"", line);
 	if (cof_failed(failure))
 		cof_error_try(err, "man coffer: its section FILES lists the settings");
 	return failure;
@@ -174,7 +174,6 @@ cof_result paths_new_usable(const char *root, const char *vault, const char *con
 {
 	_cleanup_(paths_freep) struct paths *paths = calloc(1, sizeof(*paths));
 	_cleanup_free_ char *default_vault = NULL;
-	_cleanup_free_ char *default_config = NULL;
 
 	ENSURE(paths, err, COF_E_NOMEM, NULL, "no memory for paths");
 	paths->agent_limit_seconds = AGENT_LIMIT_DEFAULT_SECONDS;
@@ -185,10 +184,10 @@ cof_result paths_new_usable(const char *root, const char *vault, const char *con
 	TRY(absolute(vault ? vault : default_vault, &paths->vault_dir, err));
 	paths->vault_is_default = strcmp(paths->vault_dir, default_vault) == 0;
 	TRY(derive_places(paths, err));
-	TRY(path_format(&default_config, err, "%s" PATHS_CONFIG_DEFAULT, paths->root));
-	if (config || path_exists(default_config)) {
-		cof_result read =
-			read_config(paths, config ? config : default_config, ret_mistake);
+	TRY(config ? absolute(config, &paths->config, err)
+		   : path_format(&paths->config, err, "%s" PATHS_CONFIG_DEFAULT, paths->root));
+	if (config || path_exists(paths->config)) {
+		cof_result read = read_config(paths, config ? config : paths->config, ret_mistake);
 
 		ret_mistake->code = read.code;
 		if (cof_failed(read) && read.code != COF_E_FORMAT) {

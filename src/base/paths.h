@@ -11,7 +11,7 @@
 #include "cleanup.h"
 #include "result.h"
 
-#define PATHS_VAULT_DEFAULT "/var/lib/coffer"
+#define PATHS_VAULT_DEFAULT  "/var/lib/coffer"
 #define PATHS_CONFIG_DEFAULT "/etc/coffer/coffer.conf"
 
 /**
@@ -27,6 +27,7 @@
  *               the same for all vaults
  * @crypttab:    ROOT/etc/crypttab
  * @fstab:       ROOT/etc/fstab
+ * @config:      the configuration file, whether it is there or not
  * @mirrors:     folders of `mirror = DIR` lines, NULL-terminated, in their order
  * @agent_limit_seconds: `agent-limit = DURATION`: how long the agent keeps a root key;
  *               UINT64_MAX is until it is locked. Default 8 hours
@@ -41,6 +42,7 @@ struct paths {
 	char *engine_dir;
 	char *crypttab;
 	char *fstab;
+	char *config;
 	char **mirrors;
 	uint64_t agent_limit_seconds;
 };

@@ -1,51 +1,206 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * coffer backup restore: the vault's header from one of its copies.
+ * coffer backup create and backup verify.
  */
 
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backup_show.h"
+#include "file.h"
+#include "log.h"
+#include "unlocking.h"
 #include "verbs.h"
-#include "vault.h"
 
-/* coffer backup restore. */
-static cof_result run_restore(struct cli_call *call, struct cof_error *err)
+/* ---- create ---- */
+
+/* Refuses places where a backup makes no sense, before anybody is asked for a secret. */
+static cof_result check_target(const struct cli_call *call, const char *file, struct cof_error *err)
 {
-	ENSURE(cli_flag(call, "header-only"), err, COF_E_USAGE, "backup restore",
-	       "restores the vault's header alone, which --header-only says");
-	if (!vault_exists(call->paths)) {
-		cof_result none = cof_raise(err, COF_E_NOENT, call->paths->vault_dir,
-					    "has no vault, nor a keystore with a copy of its "
-					    "header");
+	struct stat status;
+	cof_result failure;
 
-		(void)vault_copies_explain(call->paths, err);
-		return none;
-	}
-	if (call->dry_run) {
-		cli_say(call, "Would write the header of %s from its copy.",
-			call->paths->vault_dir);
+	if (strcmp(file, BACKUP_STREAM) == 0) {
+		ENSURE(!call->json, err, COF_E_USAGE, "--json",
+		       "does not go with -, where standard output is the backup");
+		ENSURE(!isatty(STDOUT_FILENO), err, COF_E_USAGE, "-",
+		       "is a terminal; a backup goes to a file or into a pipe");
 		return COF_OK;
 	}
-	TRY(vault_rebuild_header(call->paths, err));
-	cli_say(call, "Wrote the header of %s from its copy. `coffer unlock` proves it.",
-		call->paths->vault_dir);
+	if (stat(file, &status) < 0)
+		return COF_OK;
+	if (S_ISDIR(status.st_mode)) {
+		failure = cof_raise(err, COF_E_USAGE, file, "is a folder; a backup is one file");
+		cof_error_try(err, "coffer backup create %s/vault.backup", file);
+		return failure;
+	}
+	if (cli_flag(call, "force"))
+		return COF_OK;
+	failure = cof_raise(err, COF_E_REFUSED, file, "exists already");
+	cof_error_try(err,
+		      "another name; or --force, which replaces it once the new one is proven");
+	return failure;
+}
+
+/* A backup that lies in the vault's folder is lost with it. */
+static void warn_place(const struct cli_call *call, const char *file)
+{
+	const char *vault = call->paths->vault_dir;
+	_cleanup_free_ char *real = realpath(file, NULL);
+
+	if (real && strncmp(real, vault, strlen(vault)) == 0 && real[strlen(vault)] == '/')
+		log_notice("%s lies in the vault's own folder, and is lost with it: keep it "
+			   "elsewhere",
+			   file);
+}
+
+/* coffer backup create. */
+static cof_result run_create(struct cli_call *call, struct cof_error *err)
+{
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+	const char *file = call->args[0];
+	bool stream = strcmp(file, BACKUP_STREAM) == 0;
+	struct backup_content content;
+	struct backup_facts facts;
+	struct json *document;
+	char line[BACKUP_LINE_CHARS];
+
+	TRY(check_target(call, file, err));
+	if (call->dry_run) {
+		TRY(cli_open_vault(call, false, &vault, err));
+		TRY(cli_check_given(call, err));
+		cli_say(call, "Would write a backup of the vault %s to %s.", call->paths->vault_dir,
+			file);
+		return COF_OK;
+	}
+	TRY(cli_open_vault(call, true, &vault, err));
+	TRY(cof_explain(backup_create(vault, file, cli_flag(call, "force"), &facts, &content, err),
+			err, NULL, "no backup of the vault %s was made", call->paths->vault_dir));
+	(void)backup_line(&facts, line);
+	if (stream) {
+		log_notice("a backup of %s; `coffer backup verify` proves it where it arrived",
+			   line);
+		return COF_OK;
+	}
+	warn_place(call, file);
+	cli_say(call, "Backup %s of %s, read back: %llu records, all open.", file, line,
+		(unsigned long long)content.records);
+	document = json_new_object();
+	json_set(document, "backup", backup_json(file, &facts, &content));
+	cli_show(call, document);
 	return COF_OK;
 }
 
-const struct cli_verb cli_verb_backup_restore = {
+const struct cli_verb cli_verb_backup_create = {
 	.noun = "backup",
-	.verb = "restore",
-	.summary = "write the vault's header again from its copy",
+	.verb = "create",
+	.arguments = "FILE",
+	.min_args = 1,
+	.max_args = 1,
+	.argument_type = CLI_FILE,
+	.summary = "write the whole vault to one file",
 	.description =
-		"With --header-only, a header of the vault that is missing, damaged or another "
-		"vault's is written again from its copy in the keystore, or from a mirror when the "
-		"keystore's is not whole. What was there is kept beside it as "
-		"root.luks.damaged-DATE. A header that equals its copy is refused.",
-	.options =
-		(const struct cli_option[]){
-			{ "header-only", CLI_FLAG, NULL, "the header, not the records" }, { 0 } },
-	.examples = (const struct cli_example[]){ { "coffer backup restore --header-only",
-						    "after root.luks was lost or damaged" },
-						  { 0 } },
+		"The file has every record with its history, every copy of a header, the audit log "
+		"and the configuration. It is encrypted with a key of the vault's, so that it may "
+		"be kept anywhere: whatever opens the vault at this time opens it, and nothing "
+		"else. Keep a recovery key and a backup, in two places.\n\n"
+		"It gets its name once it is durable, was read back and has opened. FILE may be - "
+		"for a pipe; then nothing can be read back. Changes of the vault wait meanwhile.",
+	.options = (const struct cli_option[]){ { "force", CLI_FLAG, NULL,
+						  "replace FILE if it exists" },
+						CLI_UNLOCK_OPTIONS,
+						{ 0 } },
+	.examples =
+		(const struct cli_example[]){
+			{ "coffer backup create /mnt/stick/vault-2026-11-20.backup",
+			  "to a stick that is kept elsewhere" },
+			{ "coffer backup create - | ssh host 'cat > vault.backup'",
+			  "to another machine" },
+			{ 0 } },
 	.changes = true,
+	.shows = true,
 	.needs_root = true,
-	.run = run_restore,
+	.run = run_create,
+};
+
+/* ---- verify ---- */
+
+/* Opens the backup with a secret that was given, or with the keys of the vault where that is
+ * unlocked. @ret_proven: false: there are none */
+static cof_result prove(struct cli_call *call, const char *file, struct backup *backup,
+			struct backup_content *content, bool *ret_proven, struct cof_error *err)
+{
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+
+	*ret_proven = cli_secret_is_given(call) || cli_flag(call, "ask");
+	if (*ret_proven)
+		return backup_open_with(call, file, backup, content, NULL, err);
+	if (!cli_vault_by_agent(call, &vault))
+		return COF_OK;
+	TRY(backup_unlock_from(backup, vault, ret_proven, err));
+	if (!*ret_proven)
+		return COF_OK;
+	return cof_explain(backup_prove(backup, content, err), err,
+			   "another backup, or a new one: coffer backup create FILE",
+			   "the backup %s is not good", file);
+}
+
+/* coffer backup verify. */
+static cof_result run_verify(struct cli_call *call, struct cof_error *err)
+{
+	_cleanup_(backup_closep) struct backup *backup = NULL;
+	const char *file = call->args[0];
+	struct backup_content content = { 0 };
+	struct backup_facts facts;
+	struct json *document;
+	struct json *json;
+	char line[BACKUP_LINE_CHARS];
+	bool proven;
+
+	TRY(backup_open(file, &backup, err));
+	TRY(cof_explain(backup_check(backup, err), err,
+			"another backup, or a new one: coffer backup create FILE",
+			"the backup %s is not good", file));
+	TRY(prove(call, file, backup, &content, &proven, err));
+	backup_read_facts(backup, &facts);
+	cli_say(call, "%s: %s", file, backup_line(&facts, line));
+	if (proven)
+		cli_say(call, "Every record opens: %llu, and %llu older generations.",
+			(unsigned long long)content.records, (unsigned long long)content.older);
+	else
+		cli_say(call, "The file is whole. Nothing of it was opened: --ask, or "
+			      "--passphrase-file FILE, proves every record.");
+	document = json_new_object();
+	json = backup_json(file, &facts, proven ? &content : NULL);
+	json_set_bool(json, "proven", proven);
+	json_set(document, "backup", json);
+	cli_show(call, document);
+	return COF_OK;
+}
+
+const struct cli_verb cli_verb_backup_verify = {
+	.noun = "backup",
+	.verb = "verify",
+	.arguments = "FILE",
+	.min_args = 1,
+	.max_args = 1,
+	.argument_type = CLI_FILE,
+	.summary = "check a backup, without a vault",
+	.description =
+		"Anybody's machine can tell whether the file is whole, by its checksum. With a "
+		"secret that opens it, or where the vault is unlocked, all is proven: each record "
+		"opens, and the records are just those that the vault had. Nothing is changed, and "
+		"no vault is needed.",
+	.options = (const struct cli_option[]){ { "ask", CLI_FLAG, NULL,
+						  "ask for the passphrase or recovery key" },
+						CLI_UNLOCK_OPTIONS,
+						{ 0 } },
+	.examples =
+		(const struct cli_example[]){
+			{ "coffer backup verify /mnt/stick/vault-2026-11-20.backup",
+			  "whether the stick has kept it" },
+			{ 0 } },
+	.shows = true,
+	.run = run_verify,
 };

@@ -83,27 +83,38 @@ static cof_result unlock_with(const struct cli_call *call, struct vault *vault,
 	return cof_explain(unlocked, err, NULL, "cannot unlock vault %s", call->paths->vault_dir);
 }
 
-/* Asks for one passphrase; where nobody can be asked, the vault is just locked. */
-static cof_result ask_once(const struct cli_call *call, struct slot_secret **ret_secret,
+/* The vault that a secret is to open. */
+struct unlocking {
+	const struct cli_call *call;
+	struct vault *vault;
+};
+
+/* A cli_try for it. */
+static cof_result try_vault(const struct slot_secret *secret, void *context, struct cof_error *err)
+{
+	const struct unlocking *unlocking = context;
+
+	return unlock_with(unlocking->call, unlocking->vault, secret, err);
+}
+
+/* Asks for one passphrase; where nobody can be asked, it is just locked. */
+static cof_result ask_once(const char *subject, struct slot_secret **ret_secret,
 			   struct cof_error *err)
 {
 	char prompt[320];
 	cof_result asked;
 
-	(void)snprintf(prompt, sizeof(prompt), "Passphrase or recovery key of %s",
-		       call->paths->vault_dir);
+	(void)snprintf(prompt, sizeof(prompt), "Passphrase or recovery key of %s", subject);
 	asked = passphrase_ask(prompt, false, ret_secret, err);
 	if (asked.code != COF_E_UNSUPPORTED)
 		return asked;
-	asked = cof_raise(err, COF_E_LOCKED, call->paths->vault_dir,
-			  "the vault is locked, and there is no terminal to ask on");
-	cof_error_try(err, "coffer unlock, or --passphrase-file FILE");
-	return asked;
+	return cof_raise(err, COF_E_LOCKED, subject,
+			 "is locked, and there is no terminal to ask on");
 }
 
-/* Asks and unlocks; a wrong answer may be mended twice. Nothing that is typed meanwhile shows. */
-static cof_result ask_and_unlock(const struct cli_call *call, struct vault *vault,
-				 struct slot_secret **ret_secret, struct cof_error *err)
+/* Asks and tries; a wrong answer may be mended twice. Nothing that is typed meanwhile shows. */
+static cof_result ask_and_try(const char *subject, cli_try try, void *context,
+			      struct slot_secret **ret_secret, struct cof_error *err)
 {
 	_cleanup_silence_ bool silent = silence_begin();
 
@@ -112,8 +123,8 @@ static cof_result ask_and_unlock(const struct cli_call *call, struct vault *vaul
 		struct cof_error failure = { 0 };
 		cof_result unlocked;
 
-		TRY(ask_once(call, &secret, err));
-		unlocked = unlock_with(call, vault, secret, &failure);
+		TRY(ask_once(subject, &secret, err));
+		unlocked = try(secret, context, &failure);
 		if (unlocked.code == COF_E_KEY && attempt < CLI_TRIES) {
 			cli_report(&failure);
 			continue;
@@ -128,21 +139,54 @@ static cof_result ask_and_unlock(const struct cli_call *call, struct vault *vaul
 	}
 }
 
-/* Unlocks with the systemd credential or by asking. */
-static cof_result unlock_by_person(const struct cli_call *call, struct vault *vault,
-				   struct slot_secret **ret_secret, struct cof_error *err)
+/* Tries the systemd credential, or asks. */
+static cof_result try_by_person(const char *subject, cli_try try, void *context,
+				struct slot_secret **ret_secret, struct cof_error *err)
 {
 	_cleanup_(slot_secret_freep) struct slot_secret *secret = NULL;
 	bool found;
 
 	TRY(passphrase_from_credential(CLI_CREDENTIAL, &secret, &found, err));
 	if (found)
-		TRY(unlock_with(call, vault, secret, err));
+		TRY(try(secret, context, err));
 	else
-		TRY(ask_and_unlock(call, vault, &secret, err));
+		TRY(ask_and_try(subject, try, context, &secret, err));
 
 	*ret_secret = TAKE(secret);
 	return COF_OK;
+}
+
+cof_result cli_open_with(const struct cli_call *call, const char *subject, cli_try try,
+			 void *context, struct slot_secret **ret_secret, struct cof_error *err)
+{
+	_cleanup_(slot_secret_freep) struct slot_secret *secret = NULL;
+	bool given;
+
+	TRY(read_given(call, &secret, &given, err));
+	if (given)
+		TRY(try(secret, context, err));
+	else
+		TRY(cof_explain(try_by_person(subject, try, context, &secret, err), err,
+				"--passphrase-file FILE", "cannot open %s", subject));
+
+	*ret_secret = TAKE(secret);
+	return COF_OK;
+}
+
+/* Unlocks the vault with the systemd credential or by asking. */
+static cof_result unlock_by_person(const struct cli_call *call, struct vault *vault,
+				   struct slot_secret **ret_secret, struct cof_error *err)
+{
+	struct unlocking unlocking = { call, vault };
+	cof_result unlocked =
+		try_by_person(call->paths->vault_dir, try_vault, &unlocking, ret_secret, err);
+
+	if (unlocked.code == COF_E_LOCKED && err && !err->remedy[0]) {
+		unlocked = cof_raise(err, COF_E_LOCKED, call->paths->vault_dir,
+				     "the vault is locked, and there is no terminal to ask on");
+		cof_error_try(err, "coffer unlock, or --passphrase-file FILE");
+	}
+	return unlocked;
 }
 
 /* Unlocks through an agent that holds this vault's present root key; one that holds another
@@ -164,6 +208,18 @@ static cof_result unlock_by_agent(const struct cli_call *call, struct vault *vau
 
 	*ret_unlocked = unlocked;
 	return COF_OK;
+}
+
+bool cli_vault_by_agent(const struct cli_call *call, struct vault **ret_vault)
+{
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+	bool unlocked = false;
+
+	if (cof_failed(vault_open(call->paths, &vault, NULL)) ||
+	    cof_failed(unlock_by_agent(call, vault, &unlocked, NULL)) || !unlocked)
+		return false;
+	*ret_vault = TAKE(vault);
+	return true;
 }
 
 cof_result cli_check_folder(const struct cli_call *call, struct cof_error *err)
@@ -223,6 +279,11 @@ cof_result cli_open_vault(struct cli_call *call, bool unlocked, struct vault **r
 
 	*ret_vault = TAKE(vault);
 	return COF_OK;
+}
+
+bool cli_secret_is_given(const struct cli_call *call)
+{
+	return vault_value(call, "passphrase-file") || vault_value(call, "key-file");
 }
 
 cof_result cli_check_given(const struct cli_call *call, struct cof_error *err)

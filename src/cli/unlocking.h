@@ -73,6 +73,10 @@ cof_result cli_raise_absent(const struct cli_call *call, struct cof_error *err);
 cof_result cli_open_vault(struct cli_call *call, bool unlocked, struct vault **ret_vault,
 			  struct cof_error *err);
 
+/** cli_vault_by_agent() - the vault of this run, if there is one and the agent holds its key;
+ * nobody is asked. @ret_vault: set when this returns true; caller owns */
+bool cli_vault_by_agent(const struct cli_call *call, struct vault **ret_vault);
+
 /**
  * cli_ask_existing() - a secret that opens the vault now, proven by unlocking @vault with it
  * @vault: open and locked
@@ -81,6 +85,22 @@ cof_result cli_open_vault(struct cli_call *call, bool unlocked, struct vault **r
  */
 cof_result cli_ask_existing(struct cli_call *call, struct vault *vault,
 			    struct slot_secret **ret_existing, struct cof_error *err);
+
+/** cli_try - try to open something with a secret. Fails: COF_E_KEY (it is a wrong one) */
+typedef cof_result (*cli_try)(const struct slot_secret *secret, void *context,
+			      struct cof_error *err);
+
+/** cli_secret_is_given() - whether the command line names the vault's secret */
+bool cli_secret_is_given(const struct cli_call *call);
+
+/**
+ * cli_open_with() - something that the vault's secrets open: with that of --passphrase-file or
+ * --key-file, else with the systemd credential, else by asking on the terminal (three times)
+ * @subject: what the question names
+ * Fails: as @try; COF_E_LOCKED (nobody to ask)
+ */
+cof_result cli_open_with(const struct cli_call *call, const char *subject, cli_try try,
+			 void *context, struct slot_secret **ret_secret, struct cof_error *err);
 
 /**
  * cli_ask_new() - a new passphrase, from the file that @option names or typed twice

@@ -16,11 +16,55 @@
 
 DEFINE_FREEP(EVP_KDF, kdf_freep, EVP_KDF_free)
 DEFINE_FREEP(EVP_KDF_CTX, kdf_ctx_freep, EVP_KDF_CTX_free)
+DEFINE_FREEP(EVP_MD_CTX, digest_freep, EVP_MD_CTX_free)
+
+/* The library's own context is all there is to it. */
+struct sha256_run {
+	EVP_MD_CTX *context;
+};
 
 cof_result sha256(struct span data, uint8_t out[static SHA256_BYTES], struct cof_error *err)
 {
 	ENSURE(EVP_Digest(data.data, data.len, out, NULL, EVP_sha256(), NULL) == 1, err,
 	       COF_E_FAILED, NULL, "SHA-256 does not work in this OpenSSL");
+	return COF_OK;
+}
+
+void sha256_run_free(struct sha256_run *run)
+{
+	if (!run)
+		return;
+	EVP_MD_CTX_free(run->context);
+	free(run);
+}
+
+cof_result sha256_start(struct sha256_run **ret_run, struct cof_error *err)
+{
+	_cleanup_(sha256_run_freep) struct sha256_run *run = calloc(1, sizeof(*run));
+
+	ENSURE(run, err, COF_E_NOMEM, NULL, "no memory for a digest");
+	run->context = EVP_MD_CTX_new();
+	ENSURE(run->context && EVP_DigestInit_ex(run->context, EVP_sha256(), NULL) == 1, err,
+	       COF_E_FAILED, NULL, "SHA-256 does not work in this OpenSSL");
+	*ret_run = TAKE(run);
+	return COF_OK;
+}
+
+cof_result sha256_add(struct sha256_run *run, struct span data, struct cof_error *err)
+{
+	ENSURE(EVP_DigestUpdate(run->context, data.data, data.len) == 1, err, COF_E_FAILED, NULL,
+	       "SHA-256 does not work in this OpenSSL");
+	return COF_OK;
+}
+
+cof_result sha256_now(const struct sha256_run *run, uint8_t out[static SHA256_BYTES],
+		      struct cof_error *err)
+{
+	_cleanup_(digest_freep) EVP_MD_CTX *copy = EVP_MD_CTX_new();
+
+	ENSURE(copy && EVP_MD_CTX_copy_ex(copy, run->context) == 1 &&
+		       EVP_DigestFinal_ex(copy, out, NULL) == 1,
+	       err, COF_E_FAILED, NULL, "SHA-256 does not work in this OpenSSL");
 	return COF_OK;
 }
 

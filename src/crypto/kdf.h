@@ -13,6 +13,20 @@
 /** sha256() - digest of @data. Fails: COF_E_FAILED (the library) */
 cof_result sha256(struct span data, uint8_t out[static SHA256_BYTES], struct cof_error *err);
 
+struct sha256_run;
+
+/**
+ * sha256_start() - a digest of what comes piece by piece; sha256_run_free()
+ * sha256_add() appends a piece; sha256_now() gives the digest of all that came, and more may come.
+ * Fail: COF_E_NOMEM, COF_E_FAILED (the library)
+ */
+cof_result sha256_start(struct sha256_run **ret_run, struct cof_error *err);
+cof_result sha256_add(struct sha256_run *run, struct span data, struct cof_error *err);
+cof_result sha256_now(const struct sha256_run *run, uint8_t out[static SHA256_BYTES],
+		      struct cof_error *err);
+void sha256_run_free(struct sha256_run *run);
+DEFINE_FREEP(struct sha256_run, sha256_run_freep, sha256_run_free)
+
 /** hmac_sha256() - keyed digest. Fails: COF_E_FAILED (the library) */
 cof_result hmac_sha256(const struct wrap_key *key, struct span data,
 		       uint8_t out[static SHA256_BYTES], struct cof_error *err);

@@ -127,6 +127,22 @@ cof_result luks_rehearse(const char *device, const struct luks_writes *writes,
 	return COF_OK;
 }
 
+cof_result luks_rehearse_copy(struct span copy, struct luks_rehearsal *ret_rehearsal,
+			      struct cof_error *err)
+{
+	_cleanup_rehearsal_ struct luks_rehearsal rehearsal = LUKS_REHEARSAL_NONE;
+	_cleanup_buffer_ struct buffer image = { 0 };
+	struct header_copy about;
+
+	TRY(header_copy_decode(copy, "header copy", &about, &image, err));
+	TRY(rehearsal_new("header copy", image.len, &rehearsal, err));
+	TRY(write_at(rehearsal.memory_fd, buffer_span(&image), 0, "header copy", err));
+
+	*ret_rehearsal = rehearsal;
+	rehearsal = LUKS_REHEARSAL_NONE;
+	return COF_OK;
+}
+
 /* A copy, expanded and loaded. */
 struct expanded {
 	struct buffer image;

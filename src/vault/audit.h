@@ -33,6 +33,9 @@
 #define AUDIT_DISK_OPEN		  "disk.open"
 #define AUDIT_DISK_CLOSE	  "disk.close"
 #define AUDIT_DISK_DESTROY	  "disk.destroy"
+#define AUDIT_BACKUP_CREATE	  "backup.create"
+#define AUDIT_BACKUP_RESTORE	  "backup.restore"
+#define AUDIT_BACKUP_DRILL	  "backup.drill"
 #define AUDIT_VERIFY		  "audit.verify"
 #define AUDIT_ACCEPT		  "audit.accept"
 

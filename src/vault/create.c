@@ -15,8 +15,7 @@ static cof_result new_keystore_path(const struct vault *vault, char **ret_path,
 	return path_format(ret_path, err, "%s.new", vault->keystore_path);
 }
 
-/* Removes a database and the journal that would be played into whatever comes at its name. */
-static cof_result remove_keystore(const char *path, struct cof_error *err)
+cof_result keystore_remove(const char *path, struct cof_error *err)
 {
 	_cleanup_free_ char *journal = NULL;
 
@@ -104,7 +103,7 @@ static cof_result make_keystore(struct vault *vault, const struct vault_new *spe
 /* Gives everything its name, the header last: from then on there is a vault. */
 static cof_result install(struct vault *vault, const char *new_keystore, struct cof_error *err)
 {
-	TRY(remove_keystore(vault->keystore_path, err));
+	TRY(keystore_remove(vault->keystore_path, err));
 	TRY(file_rename(new_keystore, vault->keystore_path, err));
 	TRY(fault_point("init/keystore-named", err));
 	TRY(vault->engine->open(vault->keystore_path, false, &vault->keystore, err));
@@ -134,7 +133,7 @@ cof_result vault_create(const struct paths *paths, const struct vault_new *spec,
 	TRY(file_sync_folder_of(paths->vault_dir, err));
 	TRY(vault_take_lock(vault, VAULT_LOCK_TIMEOUT_MS, &lock, err));
 	TRY(check_nothing_there(vault, err));
-	TRY(remove_keystore(new_keystore, err));
+	TRY(keystore_remove(new_keystore, err));
 	TRY(file_remove(vault->mark_path, err));
 	vault->epoch = 1;
 	TRY(header_format(vault, spec, NULL, vault->epoch, "init", &key, err));

@@ -23,6 +23,7 @@
 #define ROW_HISTORY  "history/"
 #define ROW_INDEX    "index/"
 #define ROW_MIRROR   "mirror/"
+#define ROW_NOTES    "note/"
 
 #define VAULT_LOCK_TIMEOUT_MS 30000
 #define RESTORE_HEADER	      "coffer backup restore --header-only"
@@ -175,6 +176,12 @@ cof_result vault_take_lock(const struct vault *vault, unsigned int timeout_ms, i
 void vault_forget_index(struct vault *vault);
 /** vault_relock() - forget all keys */
 void vault_relock(struct vault *vault);
+
+/* ---- create.c ---- */
+
+/** keystore_remove() - a database, and the journal that would be played into whatever comes at its
+ * name. Fails: COF_E_IO */
+cof_result keystore_remove(const char *path, struct cof_error *err);
 
 /* ---- unlock.c ---- */
 
