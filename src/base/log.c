@@ -4,8 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
+#include "screen.h"
+#include "wrap.h"
+
+#define NOTICE "coffer: "
 
 /* Whether COFFER_DEBUG names @area or "all". */
 static bool area_is_on(const char *area)
@@ -46,5 +51,7 @@ void log_notice(const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	(void)fprintf(stderr, "coffer: %s\n", line);
+	(void)fputs(NOTICE, stderr);
+	wrap_line(stderr, screen_columns(STDERR_FILENO, SCREEN_ANY_COLUMNS), strlen(NOTICE),
+		  strlen(NOTICE), line);
 }

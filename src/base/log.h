@@ -11,7 +11,7 @@
 /** log_debug() - one line on stderr, "coffer[area]: text" */
 void log_debug(const char *area, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** log_notice() - one line of advice for the user on stderr, "coffer: text" */
+/** log_notice() - advice for the user on stderr, "coffer: text", wrapped to the screen */
 void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -8,6 +8,7 @@
 #include "parse.h"
 #include "screen.h"
 #include "text.h"
+#include "wrap.h"
 
 #define LINE_CHARS     80 /* longer lines are hard to read, however wide the screen is */
 #define SUMMARY_COLUMN 28
@@ -29,47 +30,9 @@ static unsigned int summary_column(FILE *file)
 	return chars < SUMMARY_COLUMN + ROOM_CHARS ? 6 : SUMMARY_COLUMN;
 }
 
-/* Prints one line of a paragraph's words in the columns from @indent on, of which @there are
- * printed already; returns where the next line starts. */
-static const char *print_line(FILE *file, unsigned int indent, unsigned int there, const char *text)
-{
-	size_t room = line_chars(file) - indent;
-	size_t len = 0;
-	size_t word;
-
-	text += strspn(text, " ");
-	for (;;) {
-		size_t blanks = strspn(text + len, " ");
-
-		word = strcspn(text + len + blanks, " \n");
-		if (word == 0 || (len > 0 && len + blanks + word > room))
-			break;
-		len += blanks + word;
-		if (text[len] == '\n')
-			break;
-	}
-	(void)fprintf(file, "%*s%.*s\n", (int)(indent - there), "", (int)len, text);
-	text += len;
-	text += strspn(text, " ");
-	return text + (*text == '\n');
-}
-
 void cli_print_wrapped(FILE *file, unsigned int indent, const char *text)
 {
-	while (*text) {
-		if (*text == '\n') {
-			(void)fputc('\n', file);
-			text++;
-		} else if (*text == '\t') {
-			size_t len = strcspn(text + 1, "\n");
-
-			(void)fprintf(file, "%*s%.*s\n", (int)indent + 4, "", (int)len, text + 1);
-			text += 1 + len;
-			text += *text == '\n';
-		} else {
-			text = print_line(file, indent, 0, text);
-		}
-	}
+	wrap_print(file, line_chars(file), indent, 0, text);
 }
 
 char *cli_option_form(const struct cli_option *option, char out[static CLI_OPTION_FORM_CHARS])
@@ -92,8 +55,7 @@ static void print_pair(FILE *file, const char *left, const char *right)
 		(void)fputc('\n', file);
 		there = 0;
 	}
-	right = print_line(file, column, there, right);
-	cli_print_wrapped(file, column, right);
+	wrap_print(file, line_chars(file), column, there, right);
 }
 
 /* One verb of a list of verbs. */
@@ -147,11 +109,16 @@ void cli_help_overview(const struct cli_verb *const verbs[], FILE *file)
 
 void cli_help_noun(const struct cli_verb *const verbs[], const char *noun, FILE *file)
 {
-	(void)fprintf(file, "coffer %s: %s\n\n", noun, cli_noun_summary(noun));
+	char title[256];
+
+	(void)snprintf(title, sizeof(title), "coffer %s: %s\n\n", noun, cli_noun_summary(noun));
+	cli_print_wrapped(file, 0, title);
 	for (size_t i = 0; verbs[i]; i++)
 		if (verbs[i]->noun && !verbs[i]->hidden && strcmp(verbs[i]->noun, noun) == 0)
 			print_verb_line(file, verbs[i]);
-	(void)fprintf(file, "\n`coffer help %s VERB` says all about one of them.\n", noun);
+	(void)snprintf(title, sizeof(title), "\n`coffer help %s VERB` says all about one of them.",
+		       noun);
+	cli_print_wrapped(file, 0, title);
 }
 
 /* The names of the options of every command. */
@@ -174,10 +141,12 @@ void cli_help_verb(const struct cli_verb *verb, FILE *file)
 	size_t count = cli_offered(verb, offered);
 	char name[CLI_VERB_NAME_CHARS];
 	char form[CLI_OPTION_FORM_CHARS];
+	char title[512];
 
-	(void)fprintf(file, "coffer %s: %s\n\nUsage: coffer %s%s%s%s\n", cli_verb_name(verb, name),
-		      verb->summary, name, count ? " [OPTIONS]" : "", verb->arguments ? " " : "",
-		      verb->arguments ? verb->arguments : "");
+	(void)snprintf(title, sizeof(title), "coffer %s: %s\n\nUsage: coffer %s%s%s%s",
+		       cli_verb_name(verb, name), verb->summary, name, count ? " [OPTIONS]" : "",
+		       verb->arguments ? " " : "", verb->arguments ? verb->arguments : "");
+	cli_print_wrapped(file, 0, title);
 	if (verb->description) {
 		(void)fputc('\n', file);
 		cli_print_wrapped(file, 0, verb->description);

@@ -6,8 +6,15 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "cleanup.h"
 #include "cli.h"
+#include "screen.h"
+#include "wrap.h"
+
+#define SAY_INDENT 2 /* of what goes on below, against the line's beginning */
 
 /* Makes control characters harmless: names of devices and files come from anywhere, and must not
  * move the cursor or look like lines of ours. */
@@ -16,6 +23,23 @@ static void make_harmless(char *text)
 	for (unsigned char *c = (unsigned char *)text; *c; c++)
 		if (*c < ' ' || *c == 0x7f)
 			*c = '?';
+}
+
+/* Prints the lines of an error; what goes on below stands behind the word that begins a line. */
+static void print_error(char *lines)
+{
+	size_t columns = screen_columns(STDERR_FILENO, SCREEN_ANY_COLUMNS);
+	size_t indent = strlen("coffer: ");
+	char *next;
+
+	for (char *line = lines; line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		(void)fprintf(stderr, "%.*s", (int)indent, line);
+		wrap_line(stderr, columns, indent, indent, line + indent);
+		indent = strlen("  cause: ");
+	}
 }
 
 void cli_report(const struct cof_error *err)
@@ -30,7 +54,7 @@ void cli_report(const struct cof_error *err)
 	make_harmless(safe.remedy);
 	cof_error_format(&safe, lines, sizeof(lines));
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s\n", lines);
+	print_error(lines);
 }
 
 struct json *cli_error_json(const struct cof_error *err)
@@ -52,14 +76,29 @@ void cli_show(struct cli_call *call, struct json *document)
 	call->document = document;
 }
 
+/* Prints a line so that what goes on below stands a little farther right than its beginning. */
+static void say_wrapped(const char *text)
+{
+	size_t blanks = strspn(text, " ");
+
+	(void)printf("%*s", (int)blanks, "");
+	wrap_line(stdout, screen_columns(STDOUT_FILENO, SCREEN_ANY_COLUMNS), blanks,
+		  blanks + SAY_INDENT, text + blanks);
+}
+
 void cli_say(const struct cli_call *call, const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list arguments;
+	int len;
 
 	if (call->json || call->quiet)
 		return;
 	va_start(arguments, format);
-	(void)vprintf(format, arguments);
+	len = vasprintf(&text, format, arguments);
 	va_end(arguments);
-	(void)putchar('\n');
+	if (len < 0)
+		text = NULL;
+	else
+		say_wrapped(text);
 }

@@ -135,8 +135,8 @@ def test_help_is_as_wide_as_the_screen_and_no_wider(columns, limit):
     environment = dict(os.environ, COLUMNS=columns)
     for words in ([], ["unlock", "--help"], ["enroll", "passphrase", "--help"], ["disk"]):
         lines = plain(*words, env=environment).out.splitlines()
-        # Forms and examples are to be copied, and stay in one piece.
-        prose = [line for line in lines if not line.lstrip().startswith(("coffer", "Usage:"))]
+        # Examples are to be copied, and stay in one piece.
+        prose = [line for line in lines if not line.startswith("  coffer")]
         assert max(map(len, prose)) <= limit
         assert any(len(line) > limit * 3 // 4 for line in prose)
 
@@ -146,6 +146,22 @@ def test_table_fits_a_narrow_screen(coffer, columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
     for words in (["slots"], ["disk", "list"]):
         assert max(map(len, coffer.run(*words).out.splitlines())) <= columns
+
+
+def test_errors_and_warnings_fit_a_narrow_screen(coffer, disk, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    coffer.format(disk)
+    coffer.close(disk)
+    disk.write(0, bytes(rig.MIB))
+    shown = coffer.run("disk", "list", *coffer.secret()).out
+    refused = coffer.run("disk", "open", disk.volume, "another-name", *coffer.secret(), expect=None)
+    secret = coffer.folder / "short"
+    secret.write_text("short\n")
+    weak = coffer.run("enroll", "passphrase", "--new-passphrase-file", secret, *coffer.secret())
+    assert "is weak" in weak.err and "its header is" in shown and "try:" in refused.err
+    for text in (shown, refused.err, weak.err):
+        assert max(map(len, text.splitlines())) <= 60
+    assert f"`coffer disk header repair {disk.volume}`" in shown
 
 
 @pytest.mark.parametrize("verb", VERBS)
