@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "near.h"
 #include "number.h"
 #include "paths.h"
 
@@ -17,9 +18,8 @@
 /* The configuration while it is read. */
 struct config_reading {
 	struct paths *paths;
-	const char *file;
-	struct cof_error *err;
-	cof_result result;
+	char wrong[704];    /* what is wrong with the first line that is; "" for nothing */
+	const char *remedy; /* NULL for none */
 };
 
 void paths_free(struct paths *paths)
@@ -90,7 +90,7 @@ static cof_result add_mirror(struct paths *paths, const char *folder, struct cof
 	size_t count = 0;
 	char **grown;
 
-	ENSURE(folder[0] == '/', err, COF_E_FORMAT, folder, "is not an absolute path");
+	ENSURE(folder[0] == '/', err, COF_E_FORMAT, NULL, "is not an absolute path");
 	TRY(absolute(folder, &path, err));
 	while (paths->mirrors && paths->mirrors[count])
 		count++;
@@ -108,48 +108,83 @@ static cof_result set_value(struct paths *paths, const char *name, const char *v
 {
 	if (strcmp(name, "mirror") == 0)
 		return add_mirror(paths, value, err);
-	if (strcmp(name, "agent-limit") == 0)
-		return duration_parse(value, &paths->agent_limit_seconds, err);
-	FAIL(err, COF_E_FORMAT, name, "is not a setting (mirror, agent-limit)");
+	return duration_parse(value, &paths->agent_limit_seconds, err);
 }
 
-/* inih's callback: 1 goes on, 0 reports this line. */
+/* Whether there is a setting of that name; *ret_near is what may have been meant, or NULL. */
+static bool is_setting(const char *name, const char **ret_near)
+{
+	static const char *const settings[] = { "mirror", "agent-limit" };
+	size_t best = SIZE_MAX;
+
+	*ret_near = NULL;
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (strcmp(settings[i], name) == 0)
+			return true;
+		if (near_is_nearer(name, settings[i], &best))
+			*ret_near = settings[i];
+	}
+	return false;
+}
+
+/* inih's callback: 1 goes on, 0 reports this line; what is wrong with the first such line is kept.
+ */
 static int on_setting(void *context, const char *section, const char *name, const char *value)
 {
 	struct config_reading *reading = context;
-
-	bool is_first = !cof_failed(reading->result);
-	cof_result result = set_value(reading->paths, name, value, is_first ? reading->err : NULL);
+	struct cof_error why = { 0 };
+	const char *near;
+	bool known = is_setting(name, &near);
 
 	(void)section;
-	if (is_first)
-		reading->result = result;
-	return cof_failed(result) ? 0 : 1;
+	if (known && !cof_failed(set_value(reading->paths, name, value, &why)))
+		return 1;
+	if (reading->wrong[0])
+		return 0;
+	if (known)
+		(void)snprintf(reading->wrong, sizeof(reading->wrong), "%.64s, \"%.100s\", %s",
+			       name, value, why.text);
+	else
+		(void)snprintf(reading->wrong, sizeof(reading->wrong), "%.64s is not a setting",
+			       name);
+	if (!known)
+		reading->remedy = near ? near : "mirror or agent-limit";
+	return 0;
+}
+
+/* inih's callback where only the form of the lines counts. */
+static int on_any_setting(void *context, const char *section, const char *name, const char *value)
+{
+	(void)context;
+	(void)section;
+	(void)name;
+	(void)value;
+	return 1;
 }
 
 /* Reads @file into @paths. */
 static cof_result read_config(struct paths *paths, const char *file, struct cof_error *err)
 {
-	struct config_reading reading = { .paths = paths, .file = file, .err = err };
+	struct config_reading reading = { .paths = paths };
 	_cleanup_file_ FILE *config = fopen(file, "re");
-	cof_result failure = COF_OK;
+	int formless;
 	int line;
 
 	if (!config)
 		return cof_raise_errno(err, errno, file, "cannot be read");
+	formless = ini_parse_file(config, on_any_setting, NULL);
+	rewind(config);
 	line = ini_parse_file(config, on_setting, &reading);
 	if (ferror(config))
 		return cof_raise_errno(err, errno ? errno : EIO, file, "cannot be read");
 	ENSURE(line >= 0, err, COF_E_NOMEM, file, "no memory for the configuration");
-	if (line > 0 && cof_failed(reading.result))
-		failure = cof_explain((cof_result){ COF_E_FORMAT }, err, NULL,
-				      "line %d of %s cannot be used", line, file);
-	else if (line > 0)
-		failure =
-			cof_raise(err, COF_E_FORMAT, file, "line %d is not \"name = value\"", line);
-	if (cof_failed(failure))
-		cof_error_try(err, "man coffer: its section FILES lists the settings");
-	return failure;
+	if (line == 0)
+		return COF_OK;
+	ENSURE(line != formless, err, COF_E_FORMAT, file, "line %d is not \"name = value\"", line);
+	cof_ignore(cof_raise(err, COF_E_FORMAT, file, "line %d: %s", line, reading.wrong));
+	if (reading.remedy)
+		cof_error_try(err, "%s", reading.remedy);
+	return (cof_result){ COF_E_FORMAT };
 }
 
 /* Fills in everything that hangs on the root and the vault's folder. */
@@ -190,6 +225,7 @@ cof_result paths_new_usable(const char *root, const char *vault, const char *con
 		cof_result read = read_config(paths, config ? config : paths->config, ret_mistake);
 
 		ret_mistake->code = read.code;
+		paths->has_mistake = cof_failed(read);
 		if (cof_failed(read) && read.code != COF_E_FORMAT) {
 			if (err)
 				*err = *ret_mistake;

@@ -31,6 +31,7 @@
  * @mirrors:     folders of `mirror = DIR` lines, NULL-terminated, in their order
  * @agent_limit_seconds: `agent-limit = DURATION`: how long the agent keeps a root key;
  *               UINT64_MAX is until it is locked. Default 8 hours
+ * @has_mistake: a line of the configuration file cannot be used and was passed over
  */
 struct paths {
 	char *root;
@@ -45,6 +46,7 @@ struct paths {
 	char *config;
 	char **mirrors;
 	uint64_t agent_limit_seconds;
+	bool has_mistake;
 };
 
 /**

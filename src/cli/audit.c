@@ -29,12 +29,52 @@ static cof_result read_since(const char *text, int64_t *ret_since, struct cof_er
 	return COF_OK;
 }
 
+/* Whether @event is of the class @name: that, or that with a dot behind it. */
+static bool is_of_class(const char *event, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(event, name, len) == 0 && (event[len] == '\0' || event[len] == '.');
+}
+
+/* Refuses an event of a class that no verb writes: nothing would ever be found. */
+static cof_result check_event(const char *event, struct cof_error *err)
+{
+	static const char *const classes[] = { "audit", "record", "vault" };
+	const char *before = "";
+	char known[256] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		if (is_of_class(event, classes[i]))
+			return COF_OK;
+		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s, ", classes[i]);
+	}
+	for (size_t i = 0; cli_verbs[i]; i++) {
+		const char *noun = cli_verbs[i]->noun;
+
+		/* What enrols unlock methods is an event of the vault. */
+		if (!noun || strcmp(noun, "enroll") == 0)
+			continue;
+		if (is_of_class(event, noun))
+			return COF_OK;
+		if (used < sizeof(known) && !is_of_class(before, noun))
+			used += (size_t)snprintf(known + used, sizeof(known) - used, "%s, ", noun);
+		before = noun;
+	}
+	cof_ignore(cof_raise(err, COF_E_USAGE, "--event", "there are no events %s", event));
+	cof_error_try(err, "%.*s", (int)strlen(known) - 2, known);
+	return (cof_result){ COF_E_USAGE };
+}
+
 /* The filter that the options make. */
 static cof_result read_filter(const struct cli_call *call, struct audit_filter *filter,
 			      struct cof_error *err)
 {
 	*filter = (struct audit_filter){ .event = cli_value(call, "event"),
 					 .subject = cli_value(call, "subject") };
+	if (filter->event)
+		TRY(check_event(filter->event, err));
 	TRY(read_since(cli_value(call, "since"), &filter->since, err));
 	return cli_number(call, "limit", 0, &filter->limit, err);
 }

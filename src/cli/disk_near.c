@@ -8,7 +8,7 @@
 
 #include "disk_results.h"
 #include "file.h"
-#include "parse.h"
+#include "near.h"
 
 #define NEAR_MAX       4 /* more would be no help */
 #define PART_MIN_CHARS 2 /* of a name, to be found in the middle of a longer one */
@@ -38,7 +38,7 @@ static void offer(struct near *near, const char *name)
 			return;
 	if (strlen(near->typed) >= PART_MIN_CHARS && strstr(name, near->typed))
 		candidate.distance = PART_DISTANCE;
-	else if (!cli_nearer(near->typed, name, &candidate.distance))
+	else if (!near_is_nearer(near->typed, name, &candidate.distance))
 		return;
 	for (place = near->count; place > 0; place--)
 		if (near->best[place - 1].distance <= candidate.distance)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "near.h"
 #include "number.h"
 #include "parse.h"
 
@@ -91,10 +92,10 @@ static cof_result refuse_option(const struct cli_verb *verb, const char *noun, c
 	cof_result failure;
 
 	for (size_t i = 0; i < count; i++)
-		if (cli_nearer(name, offered[i]->name, &best))
+		if (near_is_nearer(name, offered[i]->name, &best))
 			found = offered[i]->name;
 	for (const struct cli_option *option = cli_global_options; option->name; option++)
-		if (cli_nearer(name, option->name, &best))
+		if (near_is_nearer(name, option->name, &best))
 			found = option->name;
 
 	if (verb)
@@ -302,6 +303,17 @@ static cof_result parse_call(const struct split *split, size_t used, struct cli_
 	return COF_OK;
 }
 
+/* Help is for people: with --json a verb must be there, which answers with a document. */
+static cof_result check_json(const struct split *split, const char *noun, struct cof_error *err)
+{
+	if (!find_typed(split, "json") || find_typed(split, "help"))
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_USAGE, noun ? noun : "--json", "%s",
+			     noun ? "needs a verb with --json" : "needs a verb"));
+	cof_error_try(err, "coffer help%s%s", noun ? " " : "", noun ? noun : "");
+	return (cof_result){ COF_E_USAGE };
+}
+
 cof_result cli_parse(const struct cli_verb *const verbs[], int argc, char *const argv[],
 		     struct cli_parsed *ret_parsed, struct cof_error *err)
 {
@@ -315,6 +327,8 @@ cof_result cli_parse(const struct cli_verb *const verbs[], int argc, char *const
 	} else {
 		TRY(cli_resolve(verbs, split.words, split.word_count, &parsed.noun, &parsed.verb,
 				&used, err));
+		if (!parsed.verb)
+			TRY(check_json(&split, parsed.noun, err));
 		if (parsed.noun)
 			parsed.ask = CLI_HELP_NOUN;
 		else if (parsed.verb && find_typed(&split, "help"))

@@ -97,12 +97,4 @@ cof_result cli_resolve(const struct cli_verb *const verbs[], const char *const w
 		       size_t count, const char **ret_noun, const struct cli_verb **ret_verb,
 		       size_t *ret_used, struct cof_error *err);
 
-/** cli_distance() - how many letters must be added, dropped, changed or swapped with their
- * neighbour to get from one word to the other; SIZE_MAX for words over 31 letters */
-size_t cli_distance(const char *a, const char *b);
-
-/** cli_nearer() - whether @candidate is what @typed may have been meant to be, and nearer than
- * *best, which starts as SIZE_MAX and is then updated */
-bool cli_nearer(const char *typed, const char *candidate, size_t *best);
-
 #endif

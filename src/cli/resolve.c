@@ -7,57 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "near.h"
 #include "parse.h"
-
-#define WORD_MAX_LETTERS 31
-
-/* The smaller of two. */
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-size_t cli_distance(const char *a, const char *b)
-{
-	size_t rows[3][WORD_MAX_LETTERS + 1];
-	size_t a_len = strlen(a);
-	size_t b_len = strlen(b);
-
-	if (a_len > WORD_MAX_LETTERS || b_len > WORD_MAX_LETTERS)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= b_len; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; i <= a_len; i++) {
-		size_t *row = rows[i % 3];
-		const size_t *above = rows[(i - 1) % 3];
-		const size_t *above2 = rows[(i + 1) % 3];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b_len; j++) {
-			size_t changed = above[j - 1] + (a[i - 1] != b[j - 1]);
-
-			row[j] = least(changed, least(above[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = least(row[j], above2[j - 2] + 1);
-		}
-	}
-	return rows[a_len % 3][b_len];
-}
-
-bool cli_nearer(const char *typed, const char *candidate, size_t *best)
-{
-	size_t len = strlen(typed);
-	size_t distance = cli_distance(typed, candidate);
-	/* A beginning is as good as one wrong letter. */
-	bool beginning = len >= 2 && strncmp(typed, candidate, len) == 0;
-
-	if (beginning && distance > 1)
-		distance = 1;
-	if (distance >= *best || distance > 1 + len / 4)
-		return false;
-	*best = distance;
-	return true;
-}
 
 /* Whether a verb belongs to this noun, NULL being none. */
 static bool same_noun(const struct cli_verb *verb, const char *noun)
@@ -90,7 +41,7 @@ static const char *find_noun(const struct cli_verb *const verbs[], const char *n
  * letter, never for another word or a beginning. */
 static bool may_suggest(const struct cli_verb *verb, const char *typed)
 {
-	return !verb->hidden && (!verb->destroys || cli_distance(typed, verb->verb) <= 1);
+	return !verb->hidden && (!verb->destroys || near_distance(typed, verb->verb) <= 1);
 }
 
 /* The nearest verb of a noun that may be suggested, or NULL. */
@@ -102,36 +53,54 @@ static const struct cli_verb *nearest_verb(const struct cli_verb *const verbs[],
 
 	for (size_t i = 0; verbs[i]; i++)
 		if (same_noun(verbs[i], noun) && may_suggest(verbs[i], typed) &&
-		    cli_nearer(typed, verbs[i]->verb, &best))
+		    near_is_nearer(typed, verbs[i]->verb, &best))
 			found = verbs[i];
 	return found;
+}
+
+/* Names the commands of which somebody left out the noun; the disks', which come late in the
+ * manual, first. False where there is none. */
+static bool suggest_nouns(const struct cli_verb *const verbs[], const char *typed,
+			  struct cof_error *err)
+{
+	char text[256] = "";
+	size_t count = 0;
+	size_t used = 0;
+
+	while (verbs[count])
+		count++;
+	while (count-- > 0) {
+		const struct cli_verb *verb = verbs[count];
+
+		if (verb->hidden || !verb->noun || strcmp(verb->verb, typed) != 0)
+			continue;
+		if (used < sizeof(text))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%scoffer %s %s",
+						 used ? ", or " : "", verb->noun, verb->verb);
+	}
+	if (used)
+		cof_error_try(err, "%s", text);
+	return used > 0;
 }
 
 /* Adds what may have been meant by a first word that is neither a noun nor a verb. */
 static void suggest_first(const struct cli_verb *const verbs[], const char *typed,
 			  struct cof_error *err)
 {
-	const char *found_noun = NULL;
 	const char *found = NULL;
 	size_t best = SIZE_MAX;
 
+	if (suggest_nouns(verbs, typed, err))
+		return;
 	for (size_t i = 0; verbs[i]; i++) {
 		const char *first = verbs[i]->noun ? verbs[i]->noun : verbs[i]->verb;
 
 		if (!verbs[i]->hidden && (verbs[i]->noun || may_suggest(verbs[i], typed)) &&
-		    cli_nearer(typed, first, &best))
+		    near_is_nearer(typed, first, &best))
 			found = first;
 	}
-	/* Somebody may have left out the noun. */
-	for (size_t i = 0; verbs[i] && !found; i++) {
-		if (verbs[i]->hidden || strcmp(verbs[i]->verb, typed) != 0)
-			continue;
-		found_noun = verbs[i]->noun;
-		found = verbs[i]->verb;
-	}
 	if (found)
-		cof_error_try(err, "coffer %s%s%s", found_noun ? found_noun : "",
-			      found_noun ? " " : "", found);
+		cof_error_try(err, "coffer %s", found);
 	else
 		cof_error_try(err, "coffer help");
 }

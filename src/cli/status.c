@@ -150,7 +150,9 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 	_cleanup_(vault_names_freep) char **names = NULL;
 	_cleanup_(header_notes_done) struct header_notes notes = { 0 };
 	struct findings findings = { 0 };
-	struct status_facts facts = { .state = STATUS_ABSENT, .folder = call->paths->vault_dir };
+	struct status_facts facts = { .state = STATUS_ABSENT,
+				      .folder = call->paths->vault_dir,
+				      .mirrors_unknown = call->paths->has_mistake };
 	bool secret = cli_value(call, "passphrase-file") || cli_value(call, "key-file");
 
 	ENSURE(!secret || cli_flag(call, "check"), err, COF_E_USAGE,

@@ -3,10 +3,13 @@
  * What `coffer status` shows, pure: facts in, one screen or JSON out.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "number.h"
+#include "screen.h"
 #include "status_view.h"
+#include "wrap.h"
 
 static const char *const state_names[] = {
 	[STATUS_ABSENT] = "absent",
@@ -113,7 +116,7 @@ void status_warnings(const struct status_facts *facts, status_visit_warning visi
 		      "the "
 		      "data",
 		      context);
-	if (facts->mirror_count == 0)
+	if (facts->mirror_count == 0 && !facts->mirrors_unknown)
 		visit("the vault is in this folder alone: a line \"mirror = DIR\" in coffer.conf "
 		      "keeps a copy elsewhere",
 		      context);
@@ -271,7 +274,11 @@ static void print_mirrors(const struct status_facts *facts, FILE *file)
 /* Prints one warning. */
 static void print_warning(const char *text, void *context)
 {
-	(void)fprintf(context, "warning    %s\n", text);
+	size_t indent = strlen("warning    ");
+	size_t columns = screen_columns(fileno(context), SCREEN_ANY_COLUMNS);
+
+	(void)fprintf(context, "warning    ");
+	wrap_line(context, columns, indent, indent, text);
 }
 
 void status_print(const struct status_facts *facts, FILE *file)

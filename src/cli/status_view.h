@@ -18,6 +18,7 @@
  * @header:  whether root.luks is as its copy says
  * @header_unknown: that could not be found out, because of @header_missing or a keystore that
  *           cannot be read
+ * @mirrors_unknown: a line of the configuration cannot be used, which may be about mirrors
  * @checked: every record was read, and opened: there are @records
  * @created: seconds since 1970, 0 when the vault is locked
  * @copy_cause, @copy_remedy: of a vault that is absent: the copy that a mirror has; ""
@@ -40,6 +41,7 @@ struct status_facts {
 	size_t slot_count;
 	const struct vault_mirror *mirrors;
 	size_t mirror_count;
+	bool mirrors_unknown;
 	struct agent_status agent;
 	char copy_cause[1024];
 	char copy_remedy[512];

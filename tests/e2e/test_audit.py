@@ -77,6 +77,14 @@ def test_slots_leave_lines(coffer):
     verify(coffer)
 
 
+def test_event_of_no_class_is_refused_with_the_classes(coffer):
+    for event in ("keys", "disks.open", "enroll"):
+        refused = coffer.run("audit", "--event", event, expect=USAGE).err
+        assert event in refused and "vault, key, backup, disk, swap" in refused
+    for event in ("key", "disk.open", "swap.", "audit.seal"):
+        coffer.run("audit", "--event", event)
+
+
 def test_disk_verbs_leave_lines(coffer, disk):
     coffer.format(disk)
     coffer.close(disk)

@@ -15,7 +15,7 @@ import time
 import pytest
 
 import rig
-from rig import DONE, LOCKED, NO_DEVICE, PROGRAM, REFUSED, USAGE, WRONG_KEY, tool
+from rig import DAMAGED, DONE, LOCKED, NO_DEVICE, PROGRAM, REFUSED, USAGE, WRONG_KEY, tool
 
 VERBS = ["init", "unlock", "lock", "status", "slots", "enroll passphrase", "enroll recovery",
          "enroll file", "passwd", "revoke", "key list", "key show", "key export", "key history"]
@@ -237,6 +237,30 @@ def test_missing_configuration_is_named(place):
     result = plain("--config", str(place / "none"), "--root", str(place), "status", "--json")
     assert result.status == NO_DEVICE
     assert result.json["error"]["subject"] == str(place / "none")
+
+
+def test_misspelt_setting_is_named_with_the_nearest_one_and_nothing_else(coffer):
+    config = coffer.root / "etc/coffer/coffer.conf"
+    config.parent.mkdir()
+    config.write_text("# mine\nmirrors = /x\n")
+    refused = coffer.run("disk", "open", "--all", expect=DAMAGED)
+    assert refused.err == f"coffer: {config}: line 2: mirrors is not a setting\n  try:   mirror\n"
+    shown = coffer.run("status", expect=DAMAGED)
+    assert shown.err == refused.err and "in this folder alone" not in shown.out
+    config.write_text("")
+    assert "in this folder alone" in coffer.run("status").out
+
+
+@pytest.mark.parametrize("words", [[], ["disk"]])
+def test_json_without_a_verb_is_wrong_usage(words):
+    result = plain(*words, "--json")
+    assert result.status == USAGE and result.json["error"]["code"] == "usage"
+    assert "needs a verb" in result.err and "try:   coffer help" in result.err
+    assert plain(*words).status == DONE
+
+
+def test_verb_without_its_noun_names_every_noun_that_has_it():
+    assert "try:   coffer disk list, or coffer key list\n" in plain("list").err
 
 
 def test_help_works_with_a_broken_configuration(place):
