@@ -71,7 +71,7 @@ e2e_guest() {
 	tests/vm/guest.sh --memory 3072 --timeout 3000 --share "$results/guest" \
 		--env PYTHONDONTWRITEBYTECODE=1 --env "COFFER=$COFFER" --env COFFER_EXPECT_BACKEND=dm-crypt \
 		--env "COFFER_CRASH_SHARE=$guest_crash_share" --env COFFER_SELECT=guest \
-		$python -m pytest -p no:cacheprovider -q \
+		$python -m pytest -p no:cacheprovider -q -m 'not slow' \
 		--junitxml /run/coffer-test/share/e2e-guest.xml tests/e2e >"$results/e2e-guest.log" 2>&1
 	ended=$?
 	if [ -e "$results/guest/e2e-guest.xml" ]; then

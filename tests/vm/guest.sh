@@ -87,9 +87,10 @@ if [ -n "$share" ]; then
 		"$session/session"
 fi
 
+# One processor: two take twice the time of the machine's, since an emulated one waits by turning.
 # qemu's stdin is nothing: the guest asks nobody. $disks and $share_options are lists of words.
 # shellcheck disable=SC2086
-timeout -k 5 "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 \
+timeout -k 5 "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 1 \
 	-display none -nodefaults -no-reboot -net none -m "$memory" \
 	-kernel "$VM_KERNEL" -initrd "$VM_INITRAMFS" \
 	-append "console=ttyS0 quiet loglevel=3 panic=-1 sysrq_always_enabled" \

@@ -32,9 +32,13 @@ class Machine:
         self.disks.append((path, serial))
         return path
 
+    def remove_disk(self, serial):
+        """Pulled out: the next boot does not have it."""
+        self.disks = [disk for disk in self.disks if disk[1] != serial]
+
     def arguments(self, session, memory_mib):
         arguments = [
-            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1",
             "-display", "none", "-nodefaults", "-no-reboot", "-net", "none", "-m", str(memory_mib),
             "-kernel", self.folder / "kernel", "-initrd", self.folder / "initramfs",
             "-append", KERNEL_ARGUMENTS, "-serial", f"file:{session / 'console'}",
