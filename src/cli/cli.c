@@ -12,6 +12,7 @@
 #include "mirrors.h"
 #include "parse.h"
 #include "text.h"
+#include "vault.h"
 
 /* Refuses ordinary users where a verb needs root, with what to type. */
 static cof_result check_root(const struct cli_verb *verb, struct cof_error *err)
@@ -71,6 +72,8 @@ static cof_result run_verb(const struct cli_parsed *parsed, struct json **docume
 	before = may_change(&call) ? vault_stamp(paths) : 0;
 	cli_audit_start(&call);
 	result = parsed->verb->run(&call, err);
+	if (paths)
+		result = vault_explain_damage(paths, result, err);
 	cli_audit_end(&call, result, err);
 	if (may_change(&call) && vault_stamp(paths) != before)
 		mirrors_warn(&call, MIRRORS_AFTER_CHANGE);

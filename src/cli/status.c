@@ -75,7 +75,7 @@ static void show_facts(struct cli_call *call, const struct status_facts *facts)
 		status_print(facts, stdout);
 }
 
-/* Opens every record and proves the audit log, where that was asked for. */
+/* Opens every record, and proves the audit log and the mirrors, where that was asked for. */
 static cof_result check_records(struct cli_call *call, struct status_facts *facts,
 				struct cof_error *err)
 {
@@ -91,7 +91,7 @@ static cof_result check_records(struct cli_call *call, struct status_facts *fact
 	TRY(audit_judge(call->paths->vault_dir, &log, err));
 	facts->checked = true;
 	facts->created = vault_created(vault);
-	return COF_OK;
+	return vault_check_mirrors(vault, &facts->mirrors_read, err);
 }
 
 /* Finds what a mirror has of a vault that is not there. */
@@ -116,6 +116,23 @@ static cof_result look_further(struct cli_call *call, struct vault *vault,
 	if (findings->first.code == COF_E_NONE)
 		findings_keep(findings, check_records(call, facts, &found), &found);
 	return COF_OK;
+}
+
+/* Searches the keystore for damage that no row shows which is read here, and the audit log for what
+ * was changed in it. */
+static cof_result look_for_damage(struct cli_call *call, struct vault *vault,
+				  struct findings *findings, struct cof_error *err)
+{
+	struct audit_verdict log;
+	struct cof_error found = { 0 };
+	cof_result result = vault_check_keystore(vault, &found);
+
+	if (!cof_failed(result))
+		result = audit_look(vault, &log, &found);
+	/* A last line without an end is what a power cut leaves; the next one marks it. */
+	if (!cof_failed(result) && log.fault != AUDIT_UNFINISHED)
+		result = audit_judge(call->paths->vault_dir, &log, &found);
+	return findings_add(findings, result, &found, err);
 }
 
 /* What a locked vault shows, or a damaged one. A keystore that cannot be read is a finding already.
@@ -168,6 +185,8 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 	TRY(look_vault(call, &findings, &vault, err));
 	facts.state = STATUS_LOCKED;
 	if (findings.first.code == COF_E_NONE)
+		TRY(look_for_damage(call, vault, &findings, err));
+	if (findings.first.code == COF_E_NONE)
 		TRY(look_further(call, vault, &findings, &facts, err));
 	TRY(gather_parts(vault, &findings, &facts, &slots, &mirrors, &names, err));
 	if (names)
@@ -192,10 +211,13 @@ const struct cli_verb cli_verb_status = {
 		"how many disks it knows and how many are open. Warnings say what to do "
 		"about them. The vault may be locked, or not be there.\n\n"
 		"With --check every record is read and opened, the set of them is compared with "
-		"what the vault wrote, the keystore is searched for damage and the header compared "
-		"with its copy. For that the vault must be unlocked, or a secret be given.",
+		"what the vault wrote, the keystore is searched for damage, the header compared "
+		"with its copy, the audit log with its seals, and the copy in each mirror is read "
+		"to the end in the same way. A copy that is damaged is kept aside and written "
+		"anew by `coffer unlock`. For all that the vault must be unlocked, or a secret be "
+		"given.",
 	.options = (const struct cli_option[]){ { "check", CLI_FLAG, NULL,
-						  "read and open every record" },
+						  "read and open every record, in mirrors too" },
 						CLI_UNLOCK_OPTIONS,
 						{ 0 } },
 	.examples =

@@ -23,6 +23,7 @@ static const char *const mirror_names[] = {
 	[MIRROR_AWAY] = "away",
 	[MIRROR_FAILED] = "failed",
 	[MIRROR_NEWER] = "newer",
+	[MIRROR_DAMAGED] = "damaged",
 };
 
 static const char *const header_names[] = {
@@ -177,6 +178,8 @@ static struct json *vault_json(const struct status_facts *facts)
 					      : header_names[facts->header]);
 	if (facts->checked)
 		json_set_uint(vault, "records_checked", facts->records);
+	if (facts->checked)
+		json_set_uint(vault, "mirrors_checked", facts->mirrors_read);
 	json_set(vault, "slots", slots_json(facts->slots, facts->slot_count));
 	json_set(vault, "mirrors", mirrors_json(facts));
 	return vault;
@@ -300,7 +303,8 @@ void status_print(const struct status_facts *facts, FILE *file)
 	print_methods(facts, file);
 	print_mirrors(facts, file);
 	if (facts->checked)
-		(void)fprintf(file, "check      %zu records checked, all open\n", facts->records);
+		(void)fprintf(file, "check      %zu records checked, all open; %zu mirrors read\n",
+			      facts->records, facts->mirrors_read);
 	(void)fprintf(file, "disks      %zu in the vault, %zu open\n", count_disks(facts),
 		      facts->disks_open);
 	status_warnings(facts, print_warning, file);

@@ -19,7 +19,8 @@
  * @header_unknown: that could not be found out, because of @header_missing or a keystore that
  *           cannot be read
  * @mirrors_unknown: a line of the configuration cannot be used, which may be about mirrors
- * @checked: every record was read, and opened: there are @records
+ * @checked: every record was read, and opened: there are @records; and so were the copies in
+ *           @mirrors_read mirrors
  * @created: seconds since 1970, 0 when the vault is locked
  * @copy_cause, @copy_remedy: of a vault that is absent: the copy that a mirror has; ""
  * @disks:   names of the disks that the vault knows, NULL-terminated; may be NULL
@@ -32,6 +33,7 @@ struct status_facts {
 	bool header_missing;
 	bool checked;
 	size_t records;
+	size_t mirrors_read;
 	const char *folder;
 	char uuid[37];
 	uint32_t epoch;
@@ -57,7 +59,7 @@ void status_print(const struct status_facts *facts, FILE *file);
 /** slots_json() - an array of unlock methods */
 struct json *slots_json(const struct vault_slot *slots, size_t count);
 
-/** status_mirror_name() - "current", "behind", "away", "failed", "newer" */
+/** status_mirror_name() - "current", "behind", "away", "failed", "newer", "damaged" */
 const char *status_mirror_name(const struct vault_mirror *mirror);
 /** status_header_warning() - what to do about a header that is not VAULT_HEADER_KEPT */
 const char *status_header_warning(enum vault_header header);

@@ -63,7 +63,8 @@ static bool mirrors_are_due(struct vault *vault, size_t *ret_count)
 	if (!cof_failed(vault_mirrors(vault, &mirrors, ret_count, NULL)))
 		for (size_t i = 0; i < *ret_count; i++)
 			due = due || mirrors[i].state == MIRROR_BEHIND ||
-			      mirrors[i].state == MIRROR_FAILED;
+			      mirrors[i].state == MIRROR_FAILED ||
+			      mirrors[i].state == MIRROR_DAMAGED;
 	return due;
 }
 

@@ -98,9 +98,14 @@ typedef cof_result (*audit_visit)(const char *file, struct span content, void *c
  * locked vault. Fails: COF_E_IO, COF_E_NOMEM, COF_E_BUSY */
 cof_result audit_each_file(const struct vault *vault, audit_visit visit, void *context,
 			   struct cof_error *err);
+/** audit_look() - audit_verify() for a locked vault as well, where neither a seal is proven nor
+ * what the keystore knows */
+cof_result audit_look(struct vault *vault, struct audit_verdict *ret_verdict,
+		      struct cof_error *err);
 /**
  * audit_verify() - compare the log with its chain, its seals and what the keystore knows of it
- * What it finds is an answer. Fails: COF_E_LOCKED, as audit_each_file()
+ * What it finds is an answer. Fails: COF_E_LOCKED, as audit_each_file(); COF_E_AUTH, COF_E_FORMAT
+ * (the keystore)
  */
 cof_result audit_verify(struct vault *vault, struct audit_verdict *ret_verdict,
 			struct cof_error *err);

@@ -55,10 +55,6 @@ cof_result audit_set_aside(const char *folder, const char *why, struct cof_error
 /** audit_find() - the chain value of the line @seq, looked for from the end; the lock is held */
 cof_result audit_find(const char *folder, uint64_t seq, struct audit_chain *ret_chain,
 		      bool *ret_found, struct cof_error *err);
-/** audit_copy() - bring a copy of the log in the folder @to up to date. Fails: COF_E_NOSPC,
- * COF_E_IO, COF_E_BUSY */
-cof_result audit_copy(const char *folder, const char *to, struct cof_error *err);
-
 /** audit_who() - who runs this process; caller owns */
 struct json *audit_who(const char *verb);
 

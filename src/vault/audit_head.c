@@ -131,17 +131,12 @@ void audit_keep(struct vault *vault)
 		commit_follow_up(vault);
 }
 
-cof_result audit_each_file(const struct vault *vault, audit_visit visit, void *context,
-			   struct cof_error *err)
+/* Visits each file of the log in a folder. */
+static cof_result each_file_in(const char *folder, audit_visit visit, void *context,
+			       struct cof_error *err)
 {
-	const char *folder = vault->paths->vault_dir;
 	_cleanup_(vault_names_freep) char **names = NULL;
-	_cleanup_fd_ int lock = -1;
-	cof_result locked = audit_lock(folder, &lock, err);
 
-	/* A folder that cannot be written to has no writers. */
-	if (locked.code == COF_E_BUSY)
-		return locked;
 	TRY(audit_files(folder, &names, err));
 	for (size_t i = 0; names[i]; i++) {
 		_cleanup_buffer_ struct buffer content = { 0 };
@@ -154,6 +149,23 @@ cof_result audit_each_file(const struct vault *vault, audit_visit visit, void *c
 	return COF_OK;
 }
 
+/* Keeps writers away. A folder that cannot be written to has none. */
+static cof_result lock_to_read(const char *folder, int *ret_fd, struct cof_error *err)
+{
+	cof_result locked = audit_lock(folder, ret_fd, err);
+
+	return locked.code == COF_E_BUSY ? locked : COF_OK;
+}
+
+cof_result audit_each_file(const struct vault *vault, audit_visit visit, void *context,
+			   struct cof_error *err)
+{
+	_cleanup_fd_ int lock = -1;
+
+	TRY(lock_to_read(vault->paths->vault_dir, &lock, err));
+	return each_file_in(vault->paths->vault_dir, visit, context, err);
+}
+
 /* audit_each_file()'s visitor. */
 static cof_result check_file(const char *file, struct span content, void *context,
 			     struct cof_error *err)
@@ -161,21 +173,51 @@ static cof_result check_file(const char *file, struct span content, void *contex
 	return audit_check_file(context, file, content, err);
 }
 
-cof_result audit_verify(struct vault *vault, struct audit_verdict *ret_verdict,
-			struct cof_error *err)
+/* What the keystore notes; of a locked vault as it stands there. */
+static cof_result read_noted(struct vault *vault, struct audit_known *known, struct cof_error *err)
+{
+	_cleanup_row_ struct row row = { 0 };
+
+	if (vault->unlocked)
+		return audit_head_get(vault, &known->head_seq, &known->head, &known->has_head, err);
+	TRY(row_get(vault, ROW_AUDIT, &row, err));
+	if (row.found)
+		TRY(decode(buffer_span(&row.value), &known->head_seq, &known->head, err));
+	known->has_head = row.found;
+	return COF_OK;
+}
+
+cof_result audit_verify_in(struct vault *vault, const char *folder,
+			   struct audit_verdict *ret_verdict, struct cof_error *err)
 {
 	_cleanup_(wrap_key_freep) struct wrap_key *key = NULL;
 	struct audit_known known = { .vault = vault->uuid_text, .epoch = vault->epoch };
 	struct audit_check check;
 
-	TRY(audit_seal_key(vault, &key, err));
+	if (vault->unlocked)
+		TRY(audit_seal_key(vault, &key, err));
 	known.key = key;
-	TRY(audit_head_get(vault, &known.head_seq, &known.head, &known.has_head, err));
+	TRY(read_noted(vault, &known, err));
 	audit_check_start(&check, &known);
-	TRY(audit_each_file(vault, check_file, &check, err));
+	TRY(each_file_in(folder, check_file, &check, err));
 	audit_check_end(&check);
 	*ret_verdict = check.verdict;
 	return COF_OK;
+}
+
+cof_result audit_look(struct vault *vault, struct audit_verdict *ret_verdict, struct cof_error *err)
+{
+	_cleanup_fd_ int lock = -1;
+
+	TRY(lock_to_read(vault->paths->vault_dir, &lock, err));
+	return audit_verify_in(vault, vault->paths->vault_dir, ret_verdict, err);
+}
+
+cof_result audit_verify(struct vault *vault, struct audit_verdict *ret_verdict,
+			struct cof_error *err)
+{
+	ENSURE(vault->unlocked, err, COF_E_LOCKED, vault->paths->vault_dir, "the vault is locked");
+	return audit_look(vault, ret_verdict, err);
 }
 
 /* Notes the end of the log, whatever was noted before. The vault's lock is held. */

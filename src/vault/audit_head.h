@@ -27,6 +27,18 @@ cof_result audit_head_put(struct vault *vault, struct index_edit *edit, struct c
 /** audit_head_get() - what the keystore notes. Fails: COF_E_AUTH, COF_E_FORMAT, COF_E_LOCKED */
 cof_result audit_head_get(struct vault *vault, uint64_t *ret_seq, struct audit_chain *ret_chain,
 			  bool *ret_found, struct cof_error *err);
+/** audit_verify_in() - audit_look() for the log in @folder; the log's lock is held, or nobody
+ * writes there. Fails: as audit_look() */
+cof_result audit_verify_in(struct vault *vault, const char *folder,
+			   struct audit_verdict *ret_verdict, struct cof_error *err);
+/**
+ * audit_copy() - bring a copy of the log, in the folder @to, up to date
+ *
+ * A copy that the log goes on from is replaced. Any other one, and a file that the log has no more,
+ * is kept: beside the new one as NAME.newer-DATE, or, where the log itself is damaged, in its
+ * place; that is audit_take_problem()'s. Fails: COF_E_NOSPC, COF_E_IO, COF_E_BUSY
+ */
+cof_result audit_copy(struct vault *vault, const char *to, struct cof_error *err);
 /** audit_new_vault() - set the log of an earlier vault in this folder aside */
 void audit_new_vault(struct vault *vault);
 /** audit_problem() - keep a failure for audit_take_problem() */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The files of an audit log as a whole: looking for a line, copies, and setting them aside.
+ * The files of an audit log as a whole: looking for a line, and setting them aside.
  */
 
 #include <string.h>
@@ -71,71 +71,5 @@ cof_result audit_set_aside(const char *folder, const char *why, struct cof_error
 		TRY(file_rename(from, to, err));
 		TRY(fault_point("audit/set-aside", err));
 	}
-	return COF_OK;
-}
-
-/* Whether the copy of a file has all of it. Older files never change. */
-static bool is_copied(const char *copy, const char *name, struct span content)
-{
-	_cleanup_buffer_ struct buffer there = { 0 };
-	struct stat status;
-
-	if (lstat(copy, &status) < 0 || !S_ISREG(status.st_mode) ||
-	    (size_t)status.st_size != content.len)
-		return false;
-	return strcmp(name, AUDIT_FILE) != 0 ||
-	       (!cof_failed(file_read_plain(copy, FILE_MAX_BYTES, &there, NULL)) &&
-		there.len == content.len && memcmp(there.data, content.data, content.len) == 0);
-}
-
-/* Copies one file, under a temporary name first. */
-static cof_result copy_file(const char *folder, const char *to, const char *name,
-			    struct cof_error *err)
-{
-	_cleanup_buffer_ struct buffer content = { 0 };
-	_cleanup_free_ char *from = NULL;
-	_cleanup_free_ char *copy = NULL;
-	_cleanup_free_ char *temporary = NULL;
-
-	TRY(path_format(&from, err, "%s/%s", folder, name));
-	TRY(path_format(&copy, err, "%s/%s", to, name));
-	TRY(path_format(&temporary, err, "%s.new", copy));
-	TRY(file_read_plain(from, FILE_MAX_BYTES, &content, err));
-	if (is_copied(copy, name, buffer_span(&content)))
-		return COF_OK;
-	TRY(file_remove(temporary, err));
-	TRY(file_create(temporary, buffer_span(&content), 0600, err));
-	TRY(file_rename(temporary, copy, err));
-	return fault_point("mirror/audit", err);
-}
-
-/* Renames a copy of a file that the log has no more, because it was set aside. */
-static cof_result keep_apart(char *const *names, const char *to, const char *name,
-			     struct cof_error *err)
-{
-	_cleanup_free_ char *from = NULL;
-	_cleanup_free_ char *apart = NULL;
-
-	for (size_t i = 0; names[i]; i++)
-		if (strcmp(names[i], name) == 0)
-			return COF_OK;
-	TRY(path_format(&from, err, "%s/%s", to, name));
-	TRY(path_format(&apart, err, "%s.old", from));
-	return file_rename(from, apart, err);
-}
-
-cof_result audit_copy(const char *folder, const char *to, struct cof_error *err)
-{
-	_cleanup_(vault_names_freep) char **names = NULL;
-	_cleanup_(vault_names_freep) char **copies = NULL;
-	_cleanup_fd_ int lock = -1;
-
-	TRY(audit_lock(folder, &lock, err));
-	TRY(audit_files(folder, &names, err));
-	TRY(audit_files(to, &copies, err));
-	for (size_t i = 0; copies[i]; i++)
-		TRY(keep_apart(names, to, copies[i], err));
-	for (size_t i = 0; names[i]; i++)
-		TRY(copy_file(folder, to, names[i], err));
 	return COF_OK;
 }

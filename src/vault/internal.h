@@ -411,9 +411,12 @@ void mirrors_write(struct vault *vault);
 /** mirror_path() - of @file in the mirror's folder for this vault; caller frees */
 cof_result mirror_path(const struct vault *vault, const char *mirror, const char *file,
 		       char **ret_path, struct cof_error *err);
-/** mirror_set_aside() - rename the copy in a mirror to coffer-UUID.newer-DATE, and leave an empty
- * folder in its place. Fails: COF_E_REFUSED (a link), COF_E_IO */
-cof_result mirror_set_aside(struct vault *vault, const char *mirror, struct cof_error *err);
+/** mirror_is_away() - whether it is not to be written or read now, as place_is_away() */
+bool mirror_is_away(struct vault *vault, const char *mirror, const char *folder);
+/** mirror_set_aside() - rename the copy in a mirror to coffer-UUID.WHY-DATE, and leave an empty
+ * folder in its place. @why: "newer" or "damaged". Fails: COF_E_REFUSED (a link), COF_E_IO */
+cof_result mirror_set_aside(struct vault *vault, const char *mirror, const char *why,
+			    struct cof_error *err);
 
 /* ---- mirror_state.c ---- */
 
@@ -429,6 +432,11 @@ cof_result mirror_expect(struct vault *vault, const char *mirror, const char *be
  * a change is stored */
 cof_result mirror_note(struct vault *vault, const char *mirror, const char *failure,
 		       enum cof_code code, struct cof_error *err);
+
+/** mirror_set_damage() - remember what is damaged in a mirror's copy; NULL: nothing is any more.
+ * The lock is held */
+cof_result mirror_set_damage(struct vault *vault, const char *mirror, const char *damage,
+			     struct cof_error *err);
 
 /** mirror_header_is_current() - whether the header at @path is the one that the keystore has a copy
  * of */

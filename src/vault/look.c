@@ -3,6 +3,8 @@
  * A vault that does not open, as far as it can be shown.
  */
 
+#include <string.h>
+
 #include "internal.h"
 
 /* Opens what there is of a damaged vault, and changes nothing. */
@@ -41,4 +43,25 @@ cof_result vault_look(const struct paths *paths, struct vault **ret_vault,
 	}
 	*ret_finding = finding;
 	return COF_OK;
+}
+
+cof_result vault_explain_damage(const struct paths *paths, cof_result result, struct cof_error *err)
+{
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+
+	if (!err || err->remedy[0] != '\0' ||
+	    (result.code != COF_E_FORMAT && result.code != COF_E_AUTH) ||
+	    cof_failed(vault_new(paths, &vault, NULL)) ||
+	    strcmp(err->subject, vault->keystore_path) != 0)
+		return result;
+	/* The UUID names the copies. */
+	cof_ignore(vault_read_header(vault, NULL));
+	return copy_try_newest(vault, result, err);
+}
+
+cof_result vault_check_keystore(struct vault *vault, struct cof_error *err)
+{
+	ENSURE(vault->keystore, err, COF_E_FORMAT, vault->keystore_path,
+	       "the keystore is missing or damaged");
+	return copy_try_newest(vault, vault->engine->check(vault->keystore, err), err);
 }

@@ -159,7 +159,7 @@ static cof_result accept(struct vault *vault, const struct known *known, struct 
 	vault->known_revision = known->proven;
 	TRY(vault_take_lock(vault, VAULT_LOCK_TIMEOUT_MS, &lock, err));
 	for (size_t i = 0; i < known->newer_count; i++) {
-		TRY(cof_explain(mirror_set_aside(vault, known->newer[i].mirror, err), err,
+		TRY(cof_explain(mirror_set_aside(vault, known->newer[i].mirror, "newer", err), err,
 				"take that mirror out of coffer.conf for now",
 				"the newer copy in %s cannot be set aside, and nothing was changed",
 				known->newer[i].mirror));

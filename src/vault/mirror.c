@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit_file.h"
+#include "audit_head.h"
 #include "fault.h"
 #include "log.h"
+#include "mirror_check.h"
 #include "number.h"
 #include "patience.h"
 #include "place.h"
@@ -66,26 +67,8 @@ static cof_result write_keystore(struct vault *vault, const char *path, struct c
 	return fault_point("mirror/keystore", err);
 }
 
-/* A name for the copy that is to be set aside, which nothing has yet. FAT takes no colons. */
-static cof_result aside_name(const char *folder, char **ret_name, struct cof_error *err)
-{
-	_cleanup_free_ char *name = NULL;
-	time_t now = time(NULL);
-	struct tm parts;
-	char date[32];
-
-	(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &parts));
-	TRY(path_format(&name, err, "%s.newer-%s", folder, date));
-	for (unsigned int number = 2; path_exists(name); number++) {
-		free(TAKE(name));
-		TRY(path_format(&name, err, "%s.newer-%s-%u", folder, date, number));
-	}
-
-	*ret_name = TAKE(name);
-	return COF_OK;
-}
-
-cof_result mirror_set_aside(struct vault *vault, const char *mirror, struct cof_error *err)
+cof_result mirror_set_aside(struct vault *vault, const char *mirror, const char *why,
+			    struct cof_error *err)
 {
 	_cleanup_place_ struct place place = PLACE_NONE;
 	_cleanup_free_ char *folder = NULL;
@@ -96,13 +79,23 @@ cof_result mirror_set_aside(struct vault *vault, const char *mirror, struct cof_
 	TRY(place_check_elsewhere(vault, mirror, &place, err));
 	if (place.fd < 0)
 		return COF_OK;
-	TRY(aside_name(folder, &aside, err));
+	TRY(place_aside_name(folder, why, &aside, err));
 	TRY(file_rename(folder, aside, err));
 	/* Without it, the mirror would be taken for one that is not mounted. */
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
 		return cof_raise_errno(err, errno, folder, "cannot be made");
 	return file_sync_folder_of(folder, err);
 }
+
+/**
+ * struct digests - of the marks that one writing of a mirror is about; "" for one that is missing
+ * @before: of the one that the mirror has
+ * @own:    of the vault's, which it is to get
+ */
+struct digests {
+	char before[MARK_DIGEST_CHARS];
+	char own[MARK_DIGEST_CHARS];
+};
 
 /* The digest of a mark that is there, by which it is known again; "" for none. */
 static void mark_digest(const char *path, char out[static MARK_DIGEST_CHARS])
@@ -125,24 +118,27 @@ static bool is_known(const struct json *state, const char *digest)
 	return (last && strcmp(last, digest) == 0) || (before && strcmp(before, digest) == 0);
 }
 
+/* Sets a copy aside; an empty folder takes its place, with no mark. */
+static cof_result set_aside(struct vault *vault, const char *mirror, const char *why,
+			    struct digests *digests, struct cof_error *err)
+{
+	digests->before[0] = '\0';
+	return mirror_set_aside(vault, mirror, why, err);
+}
+
 /*
  * Sets a copy aside that this vault did not write and that holds what the vault has not: that of
  * another past, which was away while an older keystore was put back. Its revision tells nothing.
  */
-static cof_result keep_other_past(struct vault *vault, const char *mirror,
-				  const struct place *place, struct cof_error *err)
+static cof_result keep_other_past(struct vault *vault, const char *mirror, struct digests *digests,
+				  struct cof_error *err)
 {
 	_cleanup_json_ struct json *state = NULL;
-	_cleanup_free_ char *path = NULL;
 	_cleanup_newer_ struct vault_newer copy = { 0 };
-	char digest[MARK_DIGEST_CHARS];
-	char own[MARK_DIGEST_CHARS];
 
-	TRY(place_file(place, "vault.mark", &path, err));
-	mark_digest(path, digest);
-	mark_digest(vault->mark_path, own);
 	TRY(mirror_recall(vault, mirror, &state, err));
-	if (*digest == '\0' || strcmp(digest, own) == 0 || is_known(state, digest))
+	if (digests->before[0] == '\0' || strcmp(digests->before, digests->own) == 0 ||
+	    is_known(state, digests->before))
 		return COF_OK;
 	copy_forgotten(vault, mirror, &copy);
 	if (copy.readable && copy.record_count == 0)
@@ -150,7 +146,24 @@ static cof_result keep_other_past(struct vault *vault, const char *mirror,
 	log_notice("the copy in %s has %s%s, which the vault has not: it is kept as *.newer-DATE",
 		   mirror, copy.readable ? copy.records[0] : "records that cannot be read",
 		   copy.record_count > 1 ? " and more" : "");
-	return mirror_set_aside(vault, mirror, err);
+	return set_aside(vault, mirror, "newer", digests, err);
+}
+
+/* Sets a copy aside that is damaged, or of another past; @ret_same: what is there has the vault's
+ * keystore already. */
+static cof_result clear_place(struct vault *vault, const char *mirror, const char *folder,
+			      struct digests *digests, bool *ret_same, struct cof_error *err)
+{
+	char damage[MIRROR_DAMAGE_CHARS];
+
+	mirror_damage(vault, mirror, folder, ret_same, damage);
+	if (!*damage)
+		return keep_other_past(vault, mirror, digests, err);
+	log_notice("the copy in %s is damaged (%s): it is kept as *.damaged-DATE", mirror, damage);
+	TRY(set_aside(vault, mirror, "damaged", digests, err));
+	TRY(fault_point("mirror/set-aside", err));
+	*ret_same = false;
+	return mirror_set_damage(vault, mirror, NULL, err);
 }
 
 /* Writes the mark under a temporary name first. file_replace() would follow a symbolic link. */
@@ -179,33 +192,54 @@ static cof_result make_folder(const struct vault *vault, const char *mirror, con
 	return place_check_elsewhere(vault, mirror, place, err);
 }
 
-/* Writes header, keystore and, last because it tells that they are whole, the mark. */
+/* Writes the log, for which the keystore knows a line, then header, keystore and, last because it
+ * tells that they are whole, the mark. A log that cannot be written keeps no key away. */
 static cof_result write_files(struct vault *vault, const char *mirror, const struct place *place,
-			      uint64_t revision, struct cof_error *err)
+			      const struct digests *digests, struct cof_error *err)
 {
-	char before[MARK_DIGEST_CHARS];
-	char own[MARK_DIGEST_CHARS];
-	_cleanup_free_ char *header = NULL;
 	_cleanup_free_ char *keystore = NULL;
 	_cleanup_free_ char *mark_path = NULL;
-	struct mark mark;
+	struct cof_error log_failure = { 0 };
+	cof_result logged;
 
-	TRY(place_file(place, "root.luks", &header, err));
 	TRY(place_file(place, "vault.db", &keystore, err));
 	TRY(place_file(place, "vault.mark", &mark_path, err));
-	TRY(place_sweep(place->path, "vault.db.new", err));
-	TRY(place_sweep(place->path, "vault.mark.new", err));
-	mark_load(vault, mark_path, &mark);
-	TRY(write_header(vault, header, err));
-	if (mark.exists && mark.epoch == vault->epoch && mark.revision == revision &&
-	    (mark.proven || !vault->unlocked) && place_is_plain(keystore))
-		return COF_OK;
-	mark_digest(mark_path, before);
-	mark_digest(vault->mark_path, own);
-	TRY(mirror_expect(vault, mirror, before, own, err));
+	TRY(mirror_expect(vault, mirror, digests->before, digests->own, err));
+	logged = audit_copy(vault, place->path, &log_failure);
 	TRY(write_keystore(vault, keystore, err));
 	TRY(write_mark(vault, mark_path, err));
-	return audit_copy(vault->paths->vault_dir, place->path, err);
+	if (cof_failed(logged) && err)
+		*err = log_failure;
+	return logged;
+}
+
+/* Whether the mark that a mirror has is that of the vault as it is now. */
+static bool has_mark(struct vault *vault, const struct place *place, uint64_t revision)
+{
+	_cleanup_free_ char *path = NULL;
+	struct mark mark;
+
+	if (cof_failed(place_file(place, "vault.mark", &path, NULL)))
+		return false;
+	mark_load(vault, path, &mark);
+	return mark.exists && mark.epoch == vault->epoch && mark.revision == revision &&
+	       (mark.proven || !vault->unlocked);
+}
+
+/* Brings the files of one mirror up to date. @same: its keystore is the vault's already. */
+static cof_result update_files(struct vault *vault, const char *mirror, const struct place *place,
+			       uint64_t revision, const struct digests *digests, bool same,
+			       struct cof_error *err)
+{
+	_cleanup_free_ char *header = NULL;
+
+	TRY(place_file(place, "root.luks", &header, err));
+	TRY(place_sweep(place->path, "vault.db.new", err));
+	TRY(place_sweep(place->path, "vault.mark.new", err));
+	TRY(write_header(vault, header, err));
+	if (same && has_mark(vault, place, revision))
+		return COF_OK;
+	return write_files(vault, mirror, place, digests, err);
 }
 
 /* Brings one mirror up to date, unless it is not to be touched. */
@@ -213,23 +247,27 @@ static cof_result write_mirror(struct vault *vault, const char *mirror, const ch
 			       struct place *place, struct cof_error *err)
 {
 	_cleanup_free_ char *mark_path = NULL;
+	struct digests digests = { 0 };
 	struct mark mark;
 	uint64_t revision;
+	bool same = false;
 
 	TRY(sealed_revision(vault, &revision, err));
 	TRY(place_open(folder, place, err));
 	TRY(place_check_elsewhere(vault, mirror, place, err));
+	mark_digest(vault->mark_path, digests.own);
 	if (place->fd >= 0) {
 		TRY(place_file(place, "vault.mark", &mark_path, err));
+		mark_digest(mark_path, digests.before);
 		mark_load(vault, mark_path, &mark);
 		ENSURE(!mark_counts_newer(vault, &mark, revision), err, COF_E_REFUSED, folder,
 		       "is newer (epoch %u, revision %llu) than the vault (%u, %llu)", mark.epoch,
 		       (unsigned long long)mark.revision, vault->epoch,
 		       (unsigned long long)revision);
-		TRY(keep_other_past(vault, mirror, place, err));
+		TRY(clear_place(vault, mirror, folder, &digests, &same, err));
 	}
 	TRY(make_folder(vault, mirror, folder, place, err));
-	return write_files(vault, mirror, place, revision, err);
+	return update_files(vault, mirror, place, revision, &digests, same, err);
 }
 
 /* The reason of a failure, with the mirror's own name of what it concerns. */
@@ -245,8 +283,7 @@ static void format_failure(const struct cof_error *err, const struct place *plac
 		(void)snprintf(out, room, "%.120s: %.120s", err->subject, err->text);
 }
 
-/* Whether a mirror is not to be written now. */
-static bool is_away(struct vault *vault, const char *mirror, const char *folder)
+bool mirror_is_away(struct vault *vault, const char *mirror, const char *folder)
 {
 	_cleanup_json_ struct json *state = NULL;
 	struct place_absence absence;
@@ -258,9 +295,17 @@ static bool is_away(struct vault *vault, const char *mirror, const char *folder)
 
 void mirrors_write(struct vault *vault)
 {
-	if (vault->defer_mirrors)
+	struct cof_error damage = { 0 };
+
+	if (vault->defer_mirrors || !vault->paths->mirrors || !vault->paths->mirrors[0])
 		return;
-	for (size_t i = 0; vault->paths->mirrors && vault->paths->mirrors[i]; i++) {
+	/* Damage must not take the place of what it is to be mended from. */
+	if (cof_failed(vault->engine->check(vault->keystore, &damage))) {
+		log_notice("the mirrors were not written, to keep their copies: %s %s",
+			   damage.subject, damage.text);
+		return;
+	}
+	for (size_t i = 0; vault->paths->mirrors[i]; i++) {
 		const char *mirror = vault->paths->mirrors[i];
 		_cleanup_patience_ struct patience *patience =
 			patience_begin(mirror, PATIENCE_MS);
@@ -271,7 +316,7 @@ void mirrors_write(struct vault *vault)
 		cof_result written;
 
 		if (cof_failed(mirror_path(vault, mirror, "", &folder, NULL)) ||
-		    is_away(vault, mirror, folder))
+		    mirror_is_away(vault, mirror, folder))
 			continue;
 		written = write_mirror(vault, mirror, folder, &place, &err);
 		if (cof_failed(written))

@@ -10,6 +10,7 @@
 
 #include "place.h"
 #include "reach.h"
+#include "shadow.h"
 
 #define COPY_PREFIX "coffer-"
 #define QUOTED_CHARS 600
@@ -61,72 +62,6 @@ void copy_remedy(const struct paths *paths, const char *folder, char *out, size_
 
 /* ---- one copy ---- */
 
-/* Opens the keystore of a copy, unless its place is a link or no regular file. */
-static cof_result open_copy(const struct keystore_engine *engine, const struct place *place,
-			    struct keystore **ret_keystore, struct cof_error *err)
-{
-	_cleanup_free_ char *path = NULL;
-
-	TRY(place_file(place, "vault.db", &path, err));
-	ENSURE(place_is_plain(path), err, COF_E_NOENT, path, "is no regular file");
-	return engine->open(path, false, ret_keystore, err);
-}
-
-/* A vault object for a copy, whose keys are borrowed: nothing of it but what is opened here is its
- * own. */
-struct shadow {
-	struct vault vault;
-	struct place place;
-};
-
-static void shadow_free(struct shadow *shadow)
-{
-	if (!shadow)
-		return;
-	vault_forget_index(&shadow->vault);
-	shadow->vault.engine->close(shadow->vault.keystore);
-	place_done(&shadow->place);
-	free(shadow);
-}
-DEFINE_FREEP(struct shadow, shadow_freep, shadow_free)
-
-/* Opens the copy at @folder; still locked. */
-static cof_result shadow_open(const struct paths *paths, const char *folder,
-			      struct shadow **ret_shadow, struct cof_error *err)
-{
-	_cleanup_(shadow_freep) struct shadow *shadow = calloc(1, sizeof(*shadow));
-
-	ENSURE(shadow, err, COF_E_NOMEM, folder, "no memory for a vault");
-	shadow->vault.paths = paths;
-	shadow->vault.engine = &keystore_sqlite;
-	shadow->place = PLACE_NONE;
-	TRY(place_open(folder, &shadow->place, err));
-	ENSURE(shadow->place.fd >= 0, err, COF_E_NOENT, folder, "is not there");
-	TRY(open_copy(shadow->vault.engine, &shadow->place, &shadow->vault.keystore, err));
-	*ret_shadow = TAKE(shadow);
-	return COF_OK;
-}
-
-/* Whether every row of a copy is as @vault, whose keys are here, would have written it. */
-static bool is_untampered(struct vault *vault, struct shadow *shadow)
-{
-	struct vault *copy = &shadow->vault;
-	bool good;
-
-	/* The keys of another epoch are not at hand. */
-	if (!vault->unlocked || copy->epoch != vault->epoch)
-		return true;
-	copy->keys = vault->keys;
-	copy->unlocked = true;
-	copy->lock_path = vault->lock_path;
-	copy->keystore_path = vault->keystore_path;
-	memcpy(copy->uuid, vault->uuid, sizeof(copy->uuid));
-	good = !cof_failed(vault_check_rows(copy, NULL, NULL));
-	copy->unlocked = false;
-	copy->keys = (struct keys){ 0 };
-	return good;
-}
-
 /* Looks at the copy of vault @uuid in a mirror; @ret_whole: it could be used as it is. */
 static cof_result examine(const struct paths *paths, const char *mirror, const char *uuid,
 			  struct vault *vault, struct vault_copy *copy, bool *ret_whole,
@@ -156,7 +91,7 @@ static cof_result examine(const struct paths *paths, const char *mirror, const c
 	    cof_failed(sealed_revision(&shadow->vault, &copy->revision, NULL)))
 		return COF_OK;
 	shadow->vault.epoch = copy->epoch;
-	*ret_whole = !vault || is_untampered(vault, shadow);
+	*ret_whole = !vault || !cof_failed(shadow_check_rows(shadow, vault, NULL));
 	return COF_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mirror_check.h"
 #include "number.h"
 #include "patience.h"
 #include "place.h"
@@ -69,6 +70,18 @@ cof_result mirror_expect(struct vault *vault, const char *mirror, const char *be
 	return remember(vault, mirror, state, err);
 }
 
+cof_result mirror_set_damage(struct vault *vault, const char *mirror, const char *damage,
+			     struct cof_error *err)
+{
+	_cleanup_json_ struct json *state = NULL;
+
+	TRY(mirror_recall(vault, mirror, &state, err));
+	if (same_text(json_get_text(state, "damage"), damage))
+		return COF_OK;
+	json_set_text(state, "damage", damage);
+	return remember(vault, mirror, state, err);
+}
+
 cof_result mirror_note(struct vault *vault, const char *mirror, const char *failure,
 		       enum cof_code code, struct cof_error *err)
 {
@@ -90,6 +103,7 @@ cof_result mirror_note(struct vault *vault, const char *mirror, const char *fail
 	json_set_text(state, "mount", mount);
 	json_set_text(state, "failure", failure);
 	json_set_text(state, "code", failure ? cof_code_name(code) : NULL);
+	json_set_text(state, "damage", failure ? json_get_text(old, "damage") : NULL);
 	json_set_text(state, "mark", json_get_text(old, "mark"));
 	json_set_text(state, "mark_before", json_get_text(old, "mark_before"));
 	return remember(vault, mirror, state, err);
@@ -117,15 +131,17 @@ bool mirror_header_is_current(struct vault *vault, const char *path)
 }
 
 /* Compares the copy in the mirror with the vault; what it says is left in @mirror. */
-static cof_result compare_copy(struct vault *vault, const struct place *place,
+static cof_result compare_copy(struct vault *vault, const struct place *place, const char *folder,
 			       const struct reference *reference, struct vault_mirror *mirror,
 			       struct cof_error *err)
 {
 	_cleanup_free_ char *header = NULL;
 	_cleanup_free_ char *keystore = NULL;
 	_cleanup_free_ char *mark_path = NULL;
+	char damage[MIRROR_DAMAGE_CHARS];
 	struct mark mark;
 	bool is_current;
+	bool same;
 
 	mirror->state = MIRROR_BEHIND;
 	if (place->fd < 0)
@@ -136,17 +152,23 @@ static cof_result compare_copy(struct vault *vault, const struct place *place,
 	mark_load(vault, mark_path, &mark);
 	mirror->epoch = mark.epoch;
 	mirror->revision = mark.revision;
+	mirror_damage(vault, mirror->folder, folder, &same, damage);
 	/* The mirrors get the keystore's copy of the header, so they are as far behind as that is.
 	 */
 	is_current = mark.exists && mark.epoch == vault->epoch &&
 		     mark.revision == reference->revision && (mark.proven || !vault->unlocked) &&
-		     mirror_header_is_current(vault, header) && place_is_plain(keystore) &&
+		     mirror_header_is_current(vault, header) && place_is_plain(keystore) && same &&
 		     reference->header != VAULT_HEADER_CHANGED &&
 		     reference->header != VAULT_HEADER_FORGED;
-	if (is_current)
-		mirror->state = MIRROR_CURRENT;
-	else if (mark_counts_newer(vault, &mark, reference->revision))
+	if (mark_counts_newer(vault, &mark, reference->revision)) {
 		mirror->state = MIRROR_NEWER;
+	} else if (*damage) {
+		mirror->state = MIRROR_DAMAGED;
+		(void)snprintf(mirror->reason, sizeof(mirror->reason), "%s", damage);
+		(void)snprintf(mirror->remedy, sizeof(mirror->remedy), "coffer unlock");
+	} else if (is_current) {
+		mirror->state = MIRROR_CURRENT;
+	}
 	return COF_OK;
 }
 
@@ -213,7 +235,7 @@ static cof_result read_mirror(struct vault *vault, const char *folder,
 		advise_failed(cof_code_name(unfit.code), mirror);
 		return COF_OK;
 	}
-	TRY(compare_copy(vault, &place, reference, mirror, err));
+	TRY(compare_copy(vault, &place, folder, reference, mirror, err));
 	if (mirror->state == MIRROR_BEHIND)
 		explain_behind(state, &place, mirror);
 	if (mirror->state == MIRROR_NEWER)

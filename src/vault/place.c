@@ -86,6 +86,26 @@ cof_result place_sweep(const char *folder, const char *name, struct cof_error *e
 	return COF_OK;
 }
 
+cof_result place_aside_name(const char *path, const char *why, char **ret_name,
+			    struct cof_error *err)
+{
+	_cleanup_free_ char *name = NULL;
+	time_t now = time(NULL);
+	struct tm parts;
+	char date[32];
+
+	/* FAT takes no colons. */
+	(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &parts));
+	TRY(path_format(&name, err, "%s.%s-%s", path, why, date));
+	for (unsigned int number = 2; path_exists(name); number++) {
+		free(TAKE(name));
+		TRY(path_format(&name, err, "%s.%s-%s-%u", path, why, date, number));
+	}
+
+	*ret_name = TAKE(name);
+	return COF_OK;
+}
+
 bool place_is_plain(const char *path)
 {
 	struct stat status;

@@ -41,6 +41,10 @@ cof_result place_check_elsewhere(const struct vault *vault, const char *mirror,
 /** place_sweep() - remove what file_replace() and file_create() of @name have left in @folder when
  * they were killed. Nobody else may be writing there. Fails: COF_E_IO */
 cof_result place_sweep(const char *folder, const char *name, struct cof_error *err);
+/** place_aside_name() - a name for @path when it is set aside, PATH.WHY-DATE, which nothing has
+ * yet; caller frees. Fails: COF_E_NOMEM */
+cof_result place_aside_name(const char *path, const char *why, char **ret_name,
+			    struct cof_error *err);
 /** place_is_plain() - whether there is a regular file, not a link to one */
 bool place_is_plain(const char *path);
 

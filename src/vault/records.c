@@ -278,7 +278,7 @@ static cof_result check_header(struct vault *vault, struct cof_error *err)
 cof_result vault_check(struct vault *vault, size_t *ret_records, struct cof_error *err)
 {
 	ENSURE(vault->unlocked, err, COF_E_LOCKED, vault->paths->vault_dir, "the vault is locked");
-	TRY(vault->engine->check(vault->keystore, err));
+	TRY(vault_check_keystore(vault, err));
 	TRY(vault_check_rows(vault, ret_records, err));
 	return check_header(vault, err);
 }

@@ -65,6 +65,10 @@ cof_result vault_open(const struct paths *paths, struct vault **ret_vault, struc
  */
 cof_result vault_look(const struct paths *paths, struct vault **ret_vault,
 		      struct cof_error *ret_finding, struct cof_error *err);
+/** vault_explain_damage() - add to a failure of the keystore, if it means damage and has no remedy,
+ * which whole copy is to take its place. @result is handed through */
+cof_result vault_explain_damage(const struct paths *paths, cof_result result,
+				struct cof_error *err);
 void vault_close(struct vault *vault);
 DEFINE_FREEP(struct vault, vault_closep, vault_close)
 
@@ -304,7 +308,14 @@ cof_result vault_revoke(struct vault *vault, const struct slot_secret *existing,
  */
 struct vault_mirror {
 	const char *folder;
-	enum { MIRROR_CURRENT, MIRROR_BEHIND, MIRROR_AWAY, MIRROR_FAILED, MIRROR_NEWER } state;
+	enum {
+		MIRROR_CURRENT,
+		MIRROR_BEHIND,
+		MIRROR_AWAY,
+		MIRROR_FAILED,
+		MIRROR_NEWER,
+		MIRROR_DAMAGED,
+	} state;
 	uint32_t epoch;
 	uint64_t revision;
 	bool written;
@@ -342,6 +353,15 @@ cof_result vault_header_state(struct vault *vault, enum vault_header *ret_state,
 cof_result vault_mirrors(struct vault *vault, struct vault_mirror **ret_mirrors, size_t *ret_count,
 			 struct cof_error *err);
 /**
+ * vault_check_mirrors() - read the copy in every mirror that can be reached to the end: the
+ * keystore, with every row if the vault is unlocked, the header, the mark and the audit log
+ * @ret_read: how many were read
+ * What is damaged is remembered, so that vault_mirrors() says so; whoever writes that mirror next
+ * keeps the copy as coffer-UUID.damaged-DATE and writes it anew.
+ * Fails: COF_E_FORMAT (the first that is damaged, after all were read), COF_E_BUSY, as a commit
+ */
+cof_result vault_check_mirrors(struct vault *vault, size_t *ret_read, struct cof_error *err);
+/**
  * struct vault_copy - a copy of some vault in a mirror, found without that vault
  * @mirror: borrowed from paths
  * @folder: the copy's own
@@ -375,6 +395,8 @@ uint64_t vault_stamp(const struct paths *paths);
 /** vault_check() - every record opens, the set is whole, the engine's own check passes, and the
  * header is not older than its copy. Fails: COF_E_LOCKED, COF_E_AUTH, COF_E_FORMAT */
 cof_result vault_check(struct vault *vault, size_t *ret_records, struct cof_error *err);
+/** vault_check_keystore() - the engine's own check; works on a locked vault. Fails: COF_E_FORMAT */
+cof_result vault_check_keystore(struct vault *vault, struct cof_error *err);
 /** vault_created() - of the identity record; 0 while locked */
 time_t vault_created(const struct vault *vault);
 

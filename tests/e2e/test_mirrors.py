@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import rig
 from rig import DAMAGED, NO_DEVICE, REFUSED, Dialogue, mounted, tool
 
 
@@ -158,6 +159,150 @@ def test_accept_older_on_a_terminal_asks(coffer, diverged, disk, answer, agreed)
     assert len(kept_copies(diverged[0])) == int(agreed)
     if not agreed:
         assert next(diverged[0].glob("coffer-*/vault.db")).read_bytes() == before
+
+
+# ---- a copy that is damaged ----
+
+def flip(path, offset):
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 1
+    path.write_bytes(content)
+
+
+def flip_record(copy):
+    """In a row's value, where the database itself sees nothing."""
+    keystore = copy / "vault.db"
+    with contextlib.closing(sqlite3.connect(keystore)) as opened:
+        value, = opened.execute("SELECT value FROM record WHERE key LIKE 'record/disk/%'").fetchone()
+    flip(keystore, keystore.read_bytes().index(value) + len(value) // 2)
+
+
+def overwrite_page(copy):
+    keystore = copy / "vault.db"
+    content = keystore.read_bytes()
+    middle = len(content) // 8192 * 4096
+    keystore.write_bytes(content[:middle] + bytes(4096) + content[middle + 4096:])
+
+
+def truncate_keystore(copy):
+    os.truncate(copy / "vault.db", 5000)
+
+
+def change_line(copy):
+    log = copy / "audit.log"
+    log.write_text(log.read_text().replace('"done"', '"gone"', 1))
+
+
+ROT = {
+    "record": (flip_record, "vault.db, record/disk/"),
+    "page": (overwrite_page, "vault.db"),
+    "keystore cut off": (truncate_keystore, "vault.db"),
+    "keyslot": (lambda copy: flip(copy / "root.luks", 32768 + 4096), "root.luks"),
+    "mark": (lambda copy: flip(copy / "vault.mark", 80), "vault.mark"),
+    "log": (change_line, "audit.log"),
+}
+
+
+def copy_in(mirror):
+    return next(mirror.glob("coffer-" + 8 * "?" + "-????-????-????-" + 12 * "?"))
+
+
+@pytest.mark.parametrize("rot", ROT)
+def test_check_finds_what_is_damaged_in_a_mirror_and_unlock_mends_it(coffer, mirrors, disk, rot):
+    damage, where = ROT[rot]
+    coffer.format(disk)
+    coffer.close(disk)
+    damage(copy_in(mirrors[0]))
+    bad = copy_in(mirrors[0])
+    digest = rig.tree_digest(bad)
+    told = coffer.run("status", "--check", "--json", *coffer.secret(), expect=DAMAGED)
+    assert where in told.json["error"]["text"] and "coffer unlock" in told.json["error"]["remedy"]
+    assert [mirror["state"] for mirror in told.json["vault"]["mirrors"]] == ["damaged", "current"]
+    assert states_of(coffer) == ["damaged", "current"]
+    told = coffer.run("unlock", *coffer.secret())
+    assert f"the copy in {mirrors[0]} is damaged" in told.err and where in told.err
+    assert states_of(coffer) == ["current", "current"]
+    vault = coffer.run("status", "--check", "--json").json["vault"]
+    assert vault["mirrors_checked"] == 2
+    kept, = mirrors[0].glob("coffer-*.damaged-*")
+    assert rig.tree_digest(kept) == digest
+
+
+def test_agent_mends_a_mirror_too(coffer, mirrors):
+    coffer.run("unlock", *coffer.secret())
+    overwrite_page(copy_in(mirrors[1]))
+    coffer.run("status", "--check", expect=DAMAGED)
+    coffer.run("unlock")
+    assert states_of(coffer) == ["current", "current"]
+    coffer.run("status", "--check")
+
+
+def test_change_finds_a_copy_that_cannot_be_read(coffer, mirrors):
+    truncate_keystore(copy_in(mirrors[0]))
+    assert states_of(coffer) == ["damaged", "current"]
+    told = import_key(coffer, "a.key")
+    assert "*.damaged-DATE" in told.err
+    assert states_of(coffer) == ["current", "current"]
+    coffer.run("status", "--check", *coffer.secret())
+
+
+def test_damaged_copy_that_cannot_be_set_aside_is_not_called_current(coffer, mirrors, make_disk):
+    stick = make_disk()
+    tool("mkfs.ext4", "-q", stick)
+    folder = coffer.folder / "stick"
+    configure(coffer, folder)
+    with mounted(stick, folder):
+        coffer.run("unlock", *coffer.secret())
+        coffer.run("lock")
+        change_line(copy_in(folder))
+        coffer.run("status", "--check", *coffer.secret(), expect=DAMAGED)
+        tool("mount", "-o", "remount,ro", folder)
+        told = import_key(coffer, "a.key")
+        assert "the mirror" in told.err and states_of(coffer) != ["current"]
+        tool("mount", "-o", "remount,rw", folder)
+        coffer.run("unlock", *coffer.secret())
+        assert states_of(coffer) == ["current"]
+
+
+def test_damage_of_the_vault_does_not_spread_to_the_mirrors(coffer, mirrors, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    before = [rig.tree_digest(copy_in(mirror)) for mirror in mirrors]
+    overwrite_page(coffer.vault)
+    for _ in range(2):
+        coffer.run("unlock", *coffer.secret(), expect=None)
+        import_key(coffer, "a.key", expect=None)
+        coffer.run("lock")
+    assert [rig.tree_digest(copy_in(mirror)) for mirror in mirrors] == before
+
+
+def test_log_that_was_changed_does_not_replace_its_copies(coffer, mirrors):
+    good = (copy_in(mirrors[0]) / "audit.log").read_bytes()
+    change_line(coffer.vault)
+    told = coffer.run("unlock", *coffer.secret())
+    assert "audit log" in told.err and "coffer audit --verify" in told.err
+    coffer.run("lock")
+    assert (copy_in(mirrors[0]) / "audit.log").read_bytes() == good
+    assert states_of_damaged(coffer) == ["current", "current"]
+    coffer.run("audit", "--accept", *coffer.secret())
+    kept, = copy_in(mirrors[0]).glob("audit.log.newer-*")
+    assert kept.read_bytes() == good
+    new = (copy_in(mirrors[0]) / "audit.log").read_text()
+    assert "audit.accept" in new
+    coffer.run("status", "--check", *coffer.secret())
+
+
+def test_copy_of_the_log_with_more_lines_is_kept(coffer, mirrors):
+    log = coffer.vault / "audit.log"
+    beginning = log.read_text()
+    coffer.run("key", "list", *coffer.secret())
+    import_key(coffer, "a.key")
+    more = (copy_in(mirrors[0]) / "audit.log").read_text()
+    assert len(more) > len(beginning)
+    log.write_text(beginning)
+    coffer.run("unlock", *coffer.secret())
+    kept, = copy_in(mirrors[0]).glob("audit.log.newer-*")
+    assert kept.read_text() == more
 
 
 # ---- mirrors that do not get a change ----
