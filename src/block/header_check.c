@@ -146,39 +146,47 @@ static cof_result keep_newer(struct header_work *work, const struct header_job *
 	return header_backup(work, job, &report->kept, &report->generation, err);
 }
 
+cof_result header_judge(const struct header_job *job, struct header_report *report,
+			struct cof_error *err)
+{
+	const char *node = job->device->node;
+
+	TRY(luks_header_examine(node, &report->state, err));
+	(void)snprintf(report->uuid, sizeof(report->uuid), "%s", report->state.uuid);
+	report->known = job->known;
+	if (job->copy) {
+		report->generation = job->copy->generation;
+		report->taken = job->copy->created;
+	}
+	judge_state(job, report);
+	if (job->known && report->state.mendable &&
+	    !cof_failed(luks_read(node, NULL, &(struct luks_info){ 0 }, NULL))) {
+		report->key_tried = true;
+		TRY(header_try_key(job, node, &report->key_opens, NULL, err));
+		TRY(compare(job, report, err));
+		judge_copy(job, report);
+	} else if (job->known) {
+		report->copy = job->copy ? HEADER_COPY_DAMAGED : HEADER_COPY_NONE;
+	}
+	report->good = !report->problem[0];
+	return COF_OK;
+}
+
 cof_result header_check(struct header_work *work, const char *typed,
 			struct header_report *ret_report, struct cof_error *err)
 {
 	_cleanup_(header_job_done) struct header_job job = { 0 };
 	_cleanup_(header_report_done) struct header_report report = { 0 };
-	const char *node;
 
 	TRY(header_job_find(work, typed, &job, err));
-	node = job.device->node;
 	(void)snprintf(report.name, sizeof(report.name), "%s",
 		       job.known       ? job.disk.name
 		       : job.open.open ? job.open.name
 				       : "");
-	(void)snprintf(report.source, sizeof(report.source), "%s", node);
-	TRY(luks_header_examine(node, &report.state, err));
-	(void)snprintf(report.uuid, sizeof(report.uuid), "%s", report.state.uuid);
-	report.known = job.known;
-	if (job.copy) {
-		report.generation = job.copy->generation;
-		report.taken = job.copy->created;
-	}
-	judge_state(&job, &report);
-	if (job.known && report.state.mendable &&
-	    !cof_failed(luks_read(node, NULL, &(struct luks_info){ 0 }, NULL))) {
-		report.key_tried = true;
-		TRY(header_try_key(&job, node, &report.key_opens, NULL, err));
-		TRY(compare(&job, &report, err));
-		judge_copy(&job, &report);
+	(void)snprintf(report.source, sizeof(report.source), "%s", job.device->node);
+	TRY(header_judge(&job, &report, err));
+	if (report.key_tried)
 		TRY(keep_newer(work, &job, &report, err));
-	} else if (job.known) {
-		report.copy = job.copy ? HEADER_COPY_DAMAGED : HEADER_COPY_NONE;
-	}
-	report.good = !report.problem[0];
 
 	*ret_report = report;
 	report = (struct header_report){ 0 };

@@ -59,8 +59,7 @@ static bool fits(const struct disk *disk, const struct device *device)
 	return strcmp(uuid, disk->uuid) == 0;
 }
 
-/* The device of a record whose volume is not open: by name, or by what is left of its header. */
-static cof_result find_device(struct header_work *work, const struct disk *disk,
+cof_result header_find_device(struct header_work *work, const struct disk *disk,
 			      struct device **ret_device, struct cof_error *err)
 {
 	const struct device *found = NULL;
@@ -134,7 +133,7 @@ cof_result header_job_find(struct header_work *work, const char *typed, struct h
 	if (state.open)
 		TRY(device_find(state.source, &job.device, err));
 	else if (disk)
-		TRY(find_device(work, disk, &job.device, err));
+		TRY(header_find_device(work, disk, &job.device, err));
 	else
 		TRY(disk_device_find(typed, &job.device, err));
 	TRY(disk_state_on(work->paths, job.device, &job.open, err));

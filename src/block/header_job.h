@@ -8,6 +8,17 @@
 
 #include "disk_headers.h"
 
+/** header_find_device() - the device of a record: by name, or by what is left of its header; caller
+ * owns. Fails: COF_E_NOENT (not attached), COF_E_REFUSED (several have its header) */
+cof_result header_find_device(struct header_work *work, const struct disk *disk,
+			      struct device **ret_device, struct cof_error *err);
+
+/** header_judge() - look at the header of a device and compare it with job->copy; writes nothing,
+ * not to the vault either. @report: name, source and whose it is are filled in already.
+ * Fails: COF_E_IO, COF_E_NOMEM */
+cof_result header_judge(const struct header_job *job, struct header_report *report,
+			struct cof_error *err);
+
 /** header_try_key() - whether the stored key opens the header at @path; not is an answer.
  * @ret_key: may be NULL; the volume key, NULL where it does not open. Fails: COF_E_IO, COF_E_NOMEM
  */

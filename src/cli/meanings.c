@@ -75,7 +75,7 @@ static const struct {
 	const char *summary;
 } nouns[] = {
 	{ "enroll", "add an unlock method to the vault" },
-	{ "backup", "bring back what was lost from its copies" },
+	{ "backup", "copies of the vault: made, checked, and brought back" },
 	{ "key", "look at the keys in the vault, take copies of them, and give disks new ones" },
 	{ "swap", "encrypt swap with a key of its own at every boot" },
 	{ "disk", "encrypt, adopt, open, close and destroy disks" },

@@ -10,6 +10,7 @@
 #include "file.h"
 #include "header_notes.h"
 #include "looking.h"
+#include "note.h"
 #include "status_view.h"
 #include "unlocking.h"
 #include "verbs.h"
@@ -158,6 +159,15 @@ static cof_result gather_parts(struct vault *vault, struct findings *findings,
 	return COF_OK;
 }
 
+/* What is noted of the last backup and drill; what cannot be read is not noted. */
+static void gather_notes(struct vault *vault, uint64_t revision, struct status_backup *notes)
+{
+	notes->now = time(NULL);
+	notes->revision = revision;
+	cof_ignore(note_get(vault, NOTE_BACKUP, &notes->backup, NULL));
+	cof_ignore(note_get(vault, NOTE_DRILL, &notes->drill, NULL));
+}
+
 /* Shows the state of the vault, its agent, mirrors and disks. */
 static cof_result run_status(struct cli_call *call, struct cof_error *err)
 {
@@ -166,6 +176,7 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 	_cleanup_free_ struct vault_mirror *mirrors = NULL;
 	_cleanup_(vault_names_freep) char **names = NULL;
 	_cleanup_(header_notes_done) struct header_notes notes = { 0 };
+	_cleanup_(status_backup_done) struct status_backup backups = { 0 };
 	struct findings findings = { 0 };
 	struct status_facts facts = { .state = STATUS_ABSENT,
 				      .folder = call->paths->vault_dir,
@@ -193,6 +204,8 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 		TRY(count_open(call, names, &facts.disks_open, err));
 	if (findings.first.code == COF_E_NONE)
 		TRY(look_at_headers(call, vault, &notes, err));
+	gather_notes(vault, facts.revision, &backups);
+	facts.notes = &backups;
 	facts.disk_notes = notes.texts;
 	(void)cli_uuid_format(vault_uuid(vault), facts.uuid);
 	facts.epoch = vault_epoch(vault);

@@ -237,6 +237,8 @@ struct json *status_json(const struct status_facts *facts)
 	json_set(document, "vault", vault_json(facts));
 	json_set(document, "agent", agent_json(&facts->agent));
 	json_set(document, "disks", disks_json(facts));
+	if (facts->notes)
+		status_backup_json(facts->notes, document);
 	status_warnings(facts, add_warning, warnings);
 	json_set(document, "warnings", warnings);
 	return document;
@@ -307,5 +309,7 @@ void status_print(const struct status_facts *facts, FILE *file)
 			      facts->records, facts->mirrors_read);
 	(void)fprintf(file, "disks      %zu in the vault, %zu open\n", count_disks(facts),
 		      facts->disks_open);
+	if (facts->notes)
+		status_backup_print(facts->notes, file);
 	status_warnings(facts, print_warning, file);
 }

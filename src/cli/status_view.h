@@ -10,6 +10,7 @@
 
 #include "agent.h"
 #include "json.h"
+#include "status_backup.h"
 #include "vault.h"
 
 /**
@@ -24,6 +25,7 @@
  * @created: seconds since 1970, 0 when the vault is locked
  * @copy_cause, @copy_remedy: of a vault that is absent: the copy that a mirror has; ""
  * @disks:   names of the disks that the vault knows, NULL-terminated; may be NULL
+ * @notes:   on the last backup and drill; may be NULL
  * @disk_notes: what is wrong with disks' headers, NULL-terminated; may be NULL
  */
 struct status_facts {
@@ -50,6 +52,7 @@ struct status_facts {
 	const char *const *disks;
 	size_t disks_open;
 	char *const *disk_notes;
+	const struct status_backup *notes;
 };
 
 /** status_json() - the whole document */

@@ -25,6 +25,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_backup_create,
 	&cli_verb_backup_verify,
 	&cli_verb_backup_restore,
+	&cli_verb_drill,
 	&cli_verb_disk_list,
 	&cli_verb_disk_format,
 	&cli_verb_disk_adopt,

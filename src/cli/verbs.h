@@ -28,6 +28,7 @@ extern const struct cli_verb cli_verb_key_rotate;
 extern const struct cli_verb cli_verb_backup_create;
 extern const struct cli_verb cli_verb_backup_verify;
 extern const struct cli_verb cli_verb_backup_restore;
+extern const struct cli_verb cli_verb_drill;
 extern const struct cli_verb cli_verb_disk_list;
 extern const struct cli_verb cli_verb_disk_format;
 extern const struct cli_verb cli_verb_disk_adopt;

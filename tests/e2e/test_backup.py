@@ -390,6 +390,18 @@ def test_newer_mirror_is_told_and_asks_for_a_decision(coffer, disk, place, other
 
 # ---- what is remembered ----
 
+def test_status_knows_the_last_backup_and_what_changed_since(coffer, disk, place):
+    assert coffer.run("status", "--json").json["backup"] is None
+    assert "never" in coffer.run("status").out
+    create(coffer, place / "v.backup")
+    fresh = coffer.run("status", "--json").json["backup"]
+    assert fresh["changes_since"] == 0 and fresh["file"] == str(place / "v.backup")
+    coffer.format(disk)
+    coffer.close(disk)
+    assert coffer.run("status", "--json").json["backup"]["changes_since"] > 0
+    assert "since" in coffer.run("status").out
+
+
 def test_audit_log_has_backup_and_restore(coffer, backup, other):
     restore(other, backup)
     log = (other.vault / "audit.log").read_text()

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "status_backup.h"
+
+#include "audit_line.h"
+
+#define DAY_SECONDS 86400
+
+void status_backup_done(struct status_backup *notes)
+{
+	json_free(notes->backup);
+	json_free(notes->drill);
+	*notes = (struct status_backup){ 0 };
+}
+
+/* How long ago the time of a note was, as a person says it; returns @out. */
+static char *age(const struct status_backup *notes, const struct json *note, char out[static 48])
+{
+	const char *text = json_get_text(note, "time");
+	int64_t when = 0;
+	unsigned long long seconds;
+
+	(void)snprintf(out, 48, "at an unknown time");
+	if (!text || cof_failed(audit_time_parse(text, &when, NULL)))
+		return out;
+	seconds = notes->now > when ? (unsigned long long)(notes->now - when) : 0;
+	if (seconds >= 2 * DAY_SECONDS)
+		(void)snprintf(out, 48, "%llu days ago", seconds / DAY_SECONDS);
+	else if (seconds >= 7200)
+		(void)snprintf(out, 48, "%llu hours ago", seconds / 3600);
+	else if (seconds >= 120)
+		(void)snprintf(out, 48, "%llu minutes ago", seconds / 60);
+	else
+		(void)snprintf(out, 48, "just now");
+	return out;
+}
+
+/* How often the vault was changed since the last backup. */
+static uint64_t changes_since(const struct status_backup *notes)
+{
+	uint64_t revision = json_get_uint(notes->backup, "revision", 0);
+
+	return notes->revision > revision ? notes->revision - revision : 0;
+}
+
+/* Prints a text of a note, without what could lead a terminal astray. */
+static void print_text(const char *text, FILE *file)
+{
+	for (; text && *text; text++)
+		(void)fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, file);
+}
+
+static void print_drill(const struct status_backup *notes, FILE *file)
+{
+	const struct json *note = notes->drill;
+	unsigned long long opens = json_get_uint(note, "opens", 0);
+	unsigned long long fails = json_get_uint(note, "fails", 0);
+	char when[48];
+
+	(void)fprintf(file, "drill      %s, with revision %llu: %llu disk%s would open, ",
+		      age(notes, note, when),
+		      (unsigned long long)json_get_uint(note, "revision", 0), opens,
+		      opens == 1 ? "" : "s");
+	if (fails > 0)
+		(void)fprintf(file, "%llu would NOT, ", fails);
+	(void)fprintf(file, "%llu absent\n", (unsigned long long)json_get_uint(note, "absent", 0));
+}
+
+void status_backup_print(const struct status_backup *notes, FILE *file)
+{
+	unsigned long long changes = changes_since(notes);
+	char when[48];
+
+	if (!notes->backup) {
+		(void)fprintf(file, "backup     never: `coffer backup create FILE`\n");
+	} else {
+		(void)fprintf(file, "backup     %s, revision %llu, %llu change%s since: ",
+			      age(notes, notes->backup, when),
+			      (unsigned long long)json_get_uint(notes->backup, "revision", 0),
+			      changes, changes == 1 ? "" : "s");
+		print_text(json_get_text(notes->backup, "file"), file);
+		(void)fputc('\n', file);
+	}
+	if (!notes->drill)
+		(void)fprintf(file, "drill      never: `coffer drill FILE` tries the backup\n");
+	else
+		print_drill(notes, file);
+}
+
+void status_backup_json(const struct status_backup *notes, struct json *document)
+{
+	static const char *const counts[] = { "opens", "fails", "absent", "revision" };
+	const struct json *drill = notes->drill;
+	struct json *json;
+
+	json_set_null(document, "backup");
+	json_set_null(document, "drill");
+	if (notes->backup) {
+		json = json_new_object();
+		json_set_text(json, "time", json_get_text(notes->backup, "time"));
+		json_set_text(json, "file", json_get_text(notes->backup, "file"));
+		json_set_text(json, "id", json_get_text(notes->backup, "id"));
+		json_set_uint(json, "revision", json_get_uint(notes->backup, "revision", 0));
+		json_set_uint(json, "changes_since", changes_since(notes));
+		json_set(document, "backup", json);
+	}
+	if (!drill)
+		return;
+	json = json_new_object();
+	json_set_text(json, "time", json_get_text(drill, "time"));
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		json_set_uint(json, counts[i], json_get_uint(drill, counts[i], 0));
+	json_set_bool(json, "recovery", json_get_bool(drill, "recovery", false));
+	json_set(document, "drill", json);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef COF_CLI_STATUS_BACKUP_H
+#define COF_CLI_STATUS_BACKUP_H
+
+/*
+ * What `coffer status` says of the last backup and the last drill. Pure; the notes are those of
+ * note.h, which anybody who can write the vault may have put there.
+ */
+
+#include <stdio.h>
+
+#include "json.h"
+
+/**
+ * struct status_backup - owned notes, each NULL where there is none
+ * @now:      seconds since 1970
+ * @revision: of the vault
+ */
+struct status_backup {
+	struct json *backup;
+	struct json *drill;
+	time_t now;
+	uint64_t revision;
+};
+void status_backup_done(struct status_backup *notes);
+
+/** status_backup_print() - a line on each */
+void status_backup_print(const struct status_backup *notes, FILE *file);
+/** status_backup_json() - add "backup" and "drill" to the document, null where there was none */
+void status_backup_json(const struct status_backup *notes, struct json *document);
+
+#endif
