@@ -137,13 +137,12 @@ void status_warnings(const struct status_facts *facts, status_visit_warning visi
 		visit(*note, context);
 }
 
-/* The array of mirrors. */
-static struct json *mirrors_json(const struct status_facts *facts)
+struct json *mirrors_json(const struct vault_mirror *mirrors, size_t count)
 {
 	struct json *array = json_new_array();
 
-	for (size_t i = 0; i < facts->mirror_count; i++) {
-		const struct vault_mirror *mirror = &facts->mirrors[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct vault_mirror *mirror = &mirrors[i];
 		struct json *item = json_new_object();
 
 		json_set_text(item, "folder", mirror->folder);
@@ -181,7 +180,7 @@ static struct json *vault_json(const struct status_facts *facts)
 	if (facts->checked)
 		json_set_uint(vault, "mirrors_checked", facts->mirrors_read);
 	json_set(vault, "slots", slots_json(facts->slots, facts->slot_count));
-	json_set(vault, "mirrors", mirrors_json(facts));
+	json_set(vault, "mirrors", mirrors_json(facts->mirrors, facts->mirror_count));
 	return vault;
 }
 
@@ -244,15 +243,23 @@ struct json *status_json(const struct status_facts *facts)
 	return document;
 }
 
+char *status_time_left(uint64_t seconds, char out[static STATUS_TIME_CHARS])
+{
+	(void)snprintf(out, STATUS_TIME_CHARS, "%lluh %02llum", (unsigned long long)seconds / 3600,
+		       (unsigned long long)seconds / 60 % 60);
+	return out;
+}
+
 /* The line on the state, with how long it lasts. */
 static void print_state(const struct status_facts *facts, FILE *file)
 {
 	uint64_t left = facts->agent.seconds_left;
+	char text[STATUS_TIME_CHARS];
 
 	(void)fprintf(file, "vault      %s  %s", facts->folder, state_names[facts->state]);
 	if (facts->state == STATUS_UNLOCKED && left != UINT64_MAX)
-		(void)fprintf(file, " (the agent forgets the key in %lluh %02llum)",
-			      (unsigned long long)left / 3600, (unsigned long long)left / 60 % 60);
+		(void)fprintf(file, " (the agent forgets the key in %s)",
+			      status_time_left(left, text));
 	(void)fputc('\n', file);
 }
 

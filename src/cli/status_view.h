@@ -62,6 +62,13 @@ void status_print(const struct status_facts *facts, FILE *file);
 /** slots_json() - an array of unlock methods */
 struct json *slots_json(const struct vault_slot *slots, size_t count);
 
+/** mirrors_json() - an array of mirrors */
+struct json *mirrors_json(const struct vault_mirror *mirrors, size_t count);
+
+/** status_time_left() - "7h 59m"; returns @out */
+#define STATUS_TIME_CHARS 32
+char *status_time_left(uint64_t seconds, char out[static STATUS_TIME_CHARS]);
+
 /** status_mirror_name() - "current", "behind", "away", "failed", "newer", "damaged" */
 const char *status_mirror_name(const struct vault_mirror *mirror);
 /** status_header_warning() - what to do about a header that is not VAULT_HEADER_KEPT */

@@ -28,8 +28,8 @@ static char *time_left(uint64_t seconds, char out[static 48])
 	return out;
 }
 
-/* Answers with the state that the vault is in now. */
-static void show_state(struct cli_call *call, const char *state, bool changed)
+/* Answers with the state that the vault is in now; what it returns may be added to. */
+static struct json *show_state(struct cli_call *call, const char *state, bool changed)
 {
 	struct json *document = json_new_object();
 	struct json *vault = json_new_object();
@@ -39,6 +39,20 @@ static void show_state(struct cli_call *call, const char *state, bool changed)
 	json_set_bool(vault, "changed", changed);
 	json_set(document, "vault", vault);
 	cli_show(call, document);
+	return vault;
+}
+
+/* There is nothing to do: until when. */
+static void say_unlocked(const struct cli_call *call, uint64_t seconds_left)
+{
+	char left[STATUS_TIME_CHARS];
+
+	if (seconds_left == UINT64_MAX)
+		cli_say(call, "The vault %s is unlocked already, until `coffer lock`.",
+			call->paths->vault_dir);
+	else
+		cli_say(call, "The vault %s is unlocked already; the agent forgets the key in %s.",
+			call->paths->vault_dir, status_time_left(seconds_left, left));
 }
 
 /* Whether the agent holds this vault's root key already. */
@@ -154,6 +168,39 @@ static void note_locking(struct cli_call *call)
 	audit_keep(vault);
 }
 
+/* --dry-run: which vault, what opens it, and which mirrors would be caught up with. A secret that
+ * is given must be there; it is not tried. */
+static cof_result plan_unlock(struct cli_call *call, struct vault *vault, bool unlocked,
+			      uint64_t limit_seconds, struct cof_error *err)
+{
+	_cleanup_free_ struct vault_slot *slots = NULL;
+	_cleanup_free_ struct vault_mirror *mirrors = NULL;
+	struct json *shown = show_state(call, unlocked ? "unlocked" : "locked", false);
+	size_t slot_count = 0;
+	size_t mirror_count = 0;
+	char left[48];
+	char uuid[37];
+
+	TRY(cli_check_given(call, err));
+	TRY(vault_slots(vault, &slots, &slot_count, err));
+	TRY(vault_mirrors(vault, &mirrors, &mirror_count, err));
+	cli_say(call, "Would unlock the vault %s (%s) %s.", call->paths->vault_dir,
+		cli_uuid_format(vault_uuid(vault), uuid), time_left(limit_seconds, left));
+	for (size_t i = 0; i < slot_count; i++)
+		cli_say(call, "  slot %d opens it: %s%s%s%s", slots[i].number, slots[i].method,
+			slots[i].label[0] ? " \"" : "", slots[i].label,
+			slots[i].label[0] ? "\"" : "");
+	for (size_t i = 0; i < mirror_count; i++)
+		cli_say(call, "  the mirror %s %s %s%s", mirrors[i].folder,
+			mirrors[i].state == MIRROR_FAILED ? "has" : "is",
+			status_mirror_name(&mirrors[i]),
+			mirrors[i].state == MIRROR_BEHIND ? ": would be brought up to date" : "");
+	json_set_text(shown, "uuid", uuid);
+	json_set(shown, "slots", slots_json(slots, slot_count));
+	json_set(shown, "mirrors", mirrors_json(mirrors, mirror_count));
+	return COF_OK;
+}
+
 /* Unlocks the vault and leaves its root key with the agent. */
 static cof_result run_unlock(struct cli_call *call, struct cof_error *err)
 {
@@ -170,18 +217,12 @@ static cof_result run_unlock(struct cli_call *call, struct cof_error *err)
 	if (unlocked && is_settled(call, vault)) {
 		if (!call->dry_run)
 			settle_through_agent(call, vault);
-		cli_say(call, "The vault %s is unlocked already, %s.", call->paths->vault_dir,
-			time_left(status.seconds_left, left));
-		show_state(call, "unlocked", false);
+		say_unlocked(call, status.seconds_left);
+		(void)show_state(call, "unlocked", false);
 		return COF_OK;
 	}
-	if (call->dry_run) {
-		TRY(cli_check_given(call, err));
-		cli_say(call, "Would unlock the vault %s %s.", call->paths->vault_dir,
-			time_left(limit_seconds, left));
-		show_state(call, unlocked ? "unlocked" : "locked", false);
-		return COF_OK;
-	}
+	if (call->dry_run)
+		return plan_unlock(call, vault, unlocked, limit_seconds, err);
 	if (cli_flag(call, "accept-older"))
 		vault_accept_older(vault, mirrors_ask_older, call);
 	/* The agent has the key before a mirror that does not answer is waited for. */
@@ -194,7 +235,7 @@ static cof_result run_unlock(struct cli_call *call, struct cof_error *err)
 	/* This writes to the keystore, so the mirrors come after it. */
 	note_given(vault, limit_seconds);
 	settle(call, vault);
-	show_state(call, "unlocked", true);
+	(void)show_state(call, "unlocked", true);
 	return COF_OK;
 }
 
@@ -212,7 +253,7 @@ static cof_result run_lock(struct cli_call *call, struct cof_error *err)
 			return cli_raise_absent(call, err);
 		cli_say(call, unlocked ? "Would lock the vault %s." : "The vault %s is locked.",
 			call->paths->vault_dir);
-		show_state(call, unlocked ? "unlocked" : "locked", false);
+		(void)show_state(call, unlocked ? "unlocked" : "locked", false);
 		return COF_OK;
 	}
 	note_locking(call);
@@ -223,7 +264,7 @@ static cof_result run_lock(struct cli_call *call, struct cof_error *err)
 		was_unlocked ? "Locked the vault %s. Disks that are open stay open."
 			     : "The vault %s was locked already.",
 		call->paths->vault_dir);
-	show_state(call, "locked", was_unlocked);
+	(void)show_state(call, "locked", was_unlocked);
 	return COF_OK;
 }
 
