@@ -119,6 +119,10 @@ static cof_result get_new_recovery(struct cli_call *call, struct slot_secret **r
 		cof_error_try(err, "--recovery-out with another file");
 		return failure;
 	}
+	if (reused && !call->quiet)
+		log_notice("%s was there already; its recovery key, which has opened nothing so "
+			   "far, becomes the vault's",
+			   file);
 
 	*ret_recovery = TAKE(recovery);
 	return COF_OK;
@@ -131,6 +135,7 @@ static void lock_agent(struct cli_call *call)
 
 	/* The revocation stands whether or not the agent can be reached. */
 	cof_ignore(agent_lock(call->paths, &was_unlocked, NULL));
+	(void)fflush(stdout);
 	if (was_unlocked && !call->quiet)
 		log_notice("the vault is locked now; `coffer unlock` opens it with the new secret");
 }
@@ -162,8 +167,8 @@ static cof_result run_revoke(struct cli_call *call, struct cof_error *err)
 				err));
 	TRY(get_secrets(call, vault, &existing, &new, &done, err));
 	if (done) {
-		lock_agent(call);
 		cli_say(call, "Only the new passphrase opens the vault: it was revoked already.");
+		lock_agent(call);
 		show_changed(call, false);
 		return COF_OK;
 	}
@@ -174,12 +179,12 @@ static cof_result run_revoke(struct cli_call *call, struct cof_error *err)
 	cli_say_slow(call);
 	TRY(cof_explain(vault_revoke(vault, existing, &spec, err), err, NULL,
 			"cannot revoke the unlock methods of %s", call->paths->vault_dir));
-	lock_agent(call);
-	mirrors_warn(call, MIRRORS_AFTER_REVOKE);
 	cli_say(call,
 		"The vault has a new root key (epoch %u). Copies of the old header open "
 		"nothing new, whoever has them and whatever secret they know.",
 		vault_epoch(vault));
+	lock_agent(call);
+	mirrors_warn(call, MIRRORS_AFTER_REVOKE);
 	show_changed(call, true);
 	return COF_OK;
 }

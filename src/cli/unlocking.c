@@ -68,6 +68,18 @@ static const char *meant_as(const struct cli_call *call, const struct slot_secre
 	return recovery_looks_like(slot_secret_span(secret)) ? "recovery key" : "passphrase";
 }
 
+/* What to do about a secret of that kind which opened nothing. */
+static const char *remedy_for(const char *kind)
+{
+	if (strcmp(kind, "recovery key") == 0)
+		return "again, as it was written down, group by group; one from before `coffer "
+		       "revoke` opens nothing any more; `coffer slots` shows what does";
+	if (strcmp(kind, "key file") == 0)
+		return "another file, or another secret: `coffer slots` shows what opens the vault";
+	return "again, minding the keyboard's layout and capitals; or another secret: `coffer "
+	       "slots` shows what opens the vault";
+}
+
 /* Unlocks with a secret, and says which vault it was when that fails. */
 static cof_result unlock_with(const struct cli_call *call, struct vault *vault,
 			      const struct slot_secret *secret, struct cof_error *err)
@@ -75,9 +87,7 @@ static cof_result unlock_with(const struct cli_call *call, struct vault *vault,
 	cof_result unlocked = vault_unlock(vault, secret, NULL, err);
 
 	if (unlocked.code == COF_E_KEY)
-		return cof_explain(unlocked, err,
-				   "again, minding the keyboard's layout and capitals; or another "
-				   "secret: `coffer slots` shows what opens the vault",
+		return cof_explain(unlocked, err, remedy_for(meant_as(call, secret)),
 				   "wrong %s for the vault %s", meant_as(call, secret),
 				   call->paths->vault_dir);
 	return cof_explain(unlocked, err, NULL, "cannot unlock vault %s", call->paths->vault_dir);
@@ -310,6 +320,18 @@ void cli_warn_readable(const struct cli_call *call, const char *key_file)
 		   key_file, (unsigned int)(status.st_mode & 07777), key_file);
 }
 
+/* Who has just unlocked the vault does not expect to be asked once more. */
+static void say_why_asked(const struct cli_call *call)
+{
+	struct agent_status status = { 0 };
+
+	if (call->quiet || !cli_on_terminal(call) ||
+	    cof_failed(agent_query(call->paths, &status, NULL)) || !status.unlocked)
+		return;
+	log_notice("the vault is unlocked, but what the agent gives out is not enough for this: a "
+		   "secret that opens the vault now is needed once more");
+}
+
 cof_result cli_ask_existing(struct cli_call *call, struct vault *vault,
 			    struct slot_secret **ret_existing, struct cof_error *err)
 {
@@ -317,6 +339,8 @@ cof_result cli_ask_existing(struct cli_call *call, struct vault *vault,
 	bool given;
 
 	TRY(read_given(call, &secret, &given, err));
+	if (!given)
+		say_why_asked(call);
 	if (given)
 		TRY(unlock_with(call, vault, secret, err));
 	else

@@ -575,6 +575,47 @@ def test_unlock_dry_run_leaves_it_locked(coffer):
     assert coffer.run("status", "--json").json["vault"]["state"] == "locked"
 
 
+def test_unlock_dry_run_names_vault_methods_and_mirrors(coffer, place):
+    (coffer.root / "etc/coffer").mkdir()
+    (coffer.root / "etc/coffer/coffer.conf").write_text(f"mirror = {place / 'mirror'}\n")
+    told = coffer.run("unlock", "--dry-run").out
+    status = coffer.run("status", "--json").json["vault"]
+    assert status["uuid"] in told
+    assert "slot 0 opens it: passphrase\n" in told and "slot 1 opens it: recovery\n" in told
+    assert f"the mirror {place / 'mirror'} is away\n" in told
+    told = coffer.run("unlock", "--dry-run", "--json").json["vault"]
+    assert (told["uuid"], told["slots"]) == (status["uuid"], status["slots"])
+    assert [mirror["state"] for mirror in told["mirrors"]] == ["away"]
+
+
+def test_unlock_of_an_unlocked_vault_says_when_that_ends(coffer):
+    coffer.run("unlock", *coffer.secret(), "--for", "90m")
+    assert "is unlocked already; the agent forgets the key in 1h " in coffer.run("unlock").out
+    coffer.run("lock")
+    coffer.run("unlock", *coffer.secret(), "--for", "forever")
+    assert "is unlocked already, until `coffer lock`." in coffer.run("unlock").out
+
+
+def test_unlocked_vault_says_why_a_secret_is_needed_once_more(coffer):
+    coffer.run("unlock", *coffer.secret())
+    with rig.Dialogue(coffer, "enroll", "passphrase") as dialogue:
+        dialogue.wait_for("Passphrase or recovery key of")
+        assert "needed once more" in " ".join(dialogue.said.split())
+    coffer.run("lock")
+    with rig.Dialogue(coffer, "enroll", "passphrase") as dialogue:
+        dialogue.wait_for("Passphrase or recovery key of")
+        assert "once more" not in dialogue.said
+
+
+def test_mistyped_recovery_key_is_not_put_down_to_the_keyboard(coffer):
+    key = coffer.recovery.read_text()
+    wrong = secret_file(coffer, "wrong", ("B" if key[0] == "A" else "A") + key[1:].strip())
+    told = coffer.run("unlock", "--passphrase-file", wrong, expect=WRONG_KEY).err
+    assert "group 1 of 13" in told and "group by group" in told and "keyboard" not in told
+    wrong = secret_file(coffer, "wrong", "a wrong passphrase")
+    assert "keyboard" in coffer.run("unlock", "--passphrase-file", wrong, expect=WRONG_KEY).err
+
+
 def test_lock_dry_run_as_json_is_one_document(coffer):
     assert coffer.run("lock", "--dry-run", "--json").json["vault"]["state"] == "locked"
 
@@ -790,6 +831,25 @@ def test_revoke_leaves_only_the_new_secrets(coffer):
     assert not opens(coffer, "--passphrase-file", coffer.passphrase)
     assert not opens(coffer, *coffer.secret())
     assert opens(coffer, "--passphrase-file", coffer.folder / "new")
+    assert opens(coffer, "--passphrase-file", coffer.folder / "recovery2")
+
+
+def test_revoke_says_that_it_is_done_before_what_follows_from_it(coffer):
+    coffer.run("unlock", *coffer.secret())
+    uuid = coffer.run("status", "--json").json["vault"]["uuid"]
+    words = ["revoke", *coffer.secret(), "--new-passphrase-file",
+             secret_file(coffer, "new", "after the theft"), "--no-recovery", "--yes-destroy", uuid]
+    with rig.Dialogue(coffer, *words) as dialogue:
+        dialogue.wait_for("vault is locked now")
+        assert "has a new root key" in dialogue.said.split("vault is locked now")[0]
+
+
+def test_revoke_says_so_when_it_takes_the_key_that_a_killed_one_left(coffer):
+    revoke(coffer, expect=None, fault="kill:recovery/handed-over")
+    left = (coffer.folder / "recovery2").read_text()
+    assert opens(coffer, *coffer.secret())
+    assert f"{coffer.folder / 'recovery2'} was there already" in revoke(coffer).err
+    assert (coffer.folder / "recovery2").read_text() == left
     assert opens(coffer, "--passphrase-file", coffer.folder / "recovery2")
 
 
