@@ -300,7 +300,8 @@ void status_print(const struct status_facts *facts, FILE *file)
 	print_state(facts, file);
 	if (facts->state == STATUS_ABSENT) {
 		if (facts->copy_cause[0] == '\0')
-			(void)fprintf(file, "           `coffer init` makes one\n");
+			(void)fprintf(file, "           `coffer init` makes one, `coffer backup "
+					    "restore FILE` brings one back\n");
 		status_warnings(facts, print_warning, file);
 		return;
 	}

@@ -12,7 +12,7 @@
 #include "reach.h"
 #include "shadow.h"
 
-#define COPY_PREFIX "coffer-"
+#define COPY_PREFIX  "coffer-"
 #define QUOTED_CHARS 600
 
 /* ---- shell lines ---- */
@@ -244,8 +244,9 @@ cof_result copy_try_newest(struct vault *vault, cof_result result, struct cof_er
 		copies = list.copies;
 	}
 	if (list.count == 0) {
-		cof_error_try(err, "put a backup in the place of %s, which you keep aside",
-			      vault->paths->vault_dir);
+		cof_error_try(err,
+			      "mv %s %s.aside, which keeps it, then coffer backup restore FILE",
+			      vault->paths->vault_dir, vault->paths->vault_dir);
 		return result;
 	}
 	qsort(copies, list.count, sizeof(*copies), compare_copies);
