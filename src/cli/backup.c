@@ -10,6 +10,7 @@
 #include "backup_show.h"
 #include "file.h"
 #include "log.h"
+#include "status_view.h"
 #include "unlocking.h"
 #include "verbs.h"
 
@@ -55,6 +56,17 @@ static void warn_place(const struct cli_call *call, const char *file)
 			   file);
 }
 
+/* A header that another tool has changed is copied by a secret alone, not by the agent's keys: the
+ * backup has the copy of before. */
+static void warn_header(struct vault *vault)
+{
+	enum vault_header state;
+
+	if (!cof_failed(vault_header_state(vault, &state, NULL)) && state != VAULT_HEADER_KEPT)
+		log_notice("the backup has the header's copy from before: %s",
+			   status_header_warning(state));
+}
+
 /* coffer backup create. */
 static cof_result run_create(struct cli_call *call, struct cof_error *err)
 {
@@ -78,6 +90,7 @@ static cof_result run_create(struct cli_call *call, struct cof_error *err)
 	TRY(cof_explain(backup_create(vault, file, cli_flag(call, "force"), &facts, &content, err),
 			err, NULL, "no backup of the vault %s was made", call->paths->vault_dir));
 	(void)backup_line(&facts, line);
+	warn_header(vault);
 	if (stream) {
 		log_notice("a backup of %s; `coffer backup verify` proves it where it arrived",
 			   line);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "audit_head.h"
 #include "backup_stream.h"
@@ -47,6 +48,8 @@ static cof_result remove_left_over(const char *path, struct cof_error *err)
 
 	if (fd < 0 && errno == ENOENT)
 		return COF_OK;
+	ENSURE(fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0, err, COF_E_BUSY, path,
+	       "is being written by another process");
 	got = fd < 0 ? -1 : read(fd, found, sizeof(found));
 	ENSURE(got >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
 		       memcmp(found, "CofBckUp", (size_t)got) == 0,
@@ -80,6 +83,9 @@ static cof_result target_open(const char *file, bool force, struct target *targe
 	if (target->fd < 0)
 		return cof_raise_errno(err, errno, file, "cannot be made");
 	target->temporary = TAKE(temporary);
+	/* For as long as it is open nobody else takes it for left over. */
+	if (flock(target->fd, LOCK_EX | LOCK_NB) < 0)
+		return cof_raise_errno(err, errno, file, "cannot be locked");
 	return fault_point("backup/started", err);
 }
 
@@ -240,8 +246,8 @@ static cof_result make(struct vault *vault, const char *file, bool force,
 	_cleanup_(target_done) struct target target = { .fd = -1 };
 	_cleanup_fd_ int lock = -1;
 
-	TRY(target_open(file, force, &target, err));
 	TRY(vault_take_lock(vault, VAULT_LOCK_TIMEOUT_MS, &lock, err));
+	TRY(target_open(file, force, &target, err));
 	TRY(write_all(vault, &target, ret_facts, err));
 	if (!target.temporary)
 		return COF_OK;

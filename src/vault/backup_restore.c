@@ -123,7 +123,8 @@ static cof_result is_same(struct vault *vault, struct backup *backup, bool *ret_
 	return walked;
 }
 
-/* Refuses where another vault is; @ret_whole: that of the backup is there, with its header. */
+/* Refuses where another vault is, or the backup's with a damaged header; @ret_whole: that of the
+ * backup is there. */
 static cof_result check_place(struct restoring *restoring, bool *ret_whole, struct cof_error *err)
 {
 	struct vault *vault = restoring->vault;
@@ -137,7 +138,7 @@ static cof_result check_place(struct restoring *restoring, bool *ret_whole, stru
 	if (!same)
 		return refuse(vault->paths, restoring->backup, err);
 	*ret_whole = path_exists(vault->header_path);
-	return COF_OK;
+	return *ret_whole ? vault_read_header(vault, err) : COF_OK;
 }
 
 /* ---- the audit log ---- */

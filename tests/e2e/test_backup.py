@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Backups: made, checked without a vault, and restored to a machine that has nothing."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 
 import rig
-from rig import DAMAGED, LOCKED, NO_DEVICE, REFUSED, USAGE, WRONG_KEY
+from rig import BUSY, DAMAGED, LOCKED, NO_DEVICE, REFUSED, USAGE, WRONG_KEY
 
 HEAD_BYTES = 65  # doc/format-backup.md, section 1
 TAG_BYTES = 16
@@ -124,6 +125,26 @@ def test_backup_through_a_pipe_is_a_whole_one(coffer, place):
     (place / "piped").write_bytes(done.stdout)
     verify(coffer, place / "piped")
     assert b"verify" in done.stderr
+
+
+def test_two_at_once_do_not_spoil_each_other(coffer, place):
+    with open(place / "v.backup.new", "wb") as others:
+        fcntl.flock(others, fcntl.LOCK_EX)
+        assert "another process" in create(coffer, place / "v.backup", expect=BUSY).err
+    create(coffer, place / "v.backup")
+
+
+def test_header_that_another_tool_changed_is_told(coffer, place):
+    coffer.run("unlock", *coffer.secret())
+    (place / "more").write_text("one more secret")
+    rig.tool("cryptsetup", "luksAddKey", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000",
+             "--key-file", coffer.passphrase, "--keyfile-size",
+             len(coffer.passphrase.read_text().strip()), coffer.vault / "root.luks",
+             place / "more")
+    told = coffer.run("backup", "create", place / "v.backup")
+    assert "from before" in told.err
+    assert "from before" not in create(coffer, place / "w.backup").err
+    coffer.run("backup", "verify", place / "w.backup", "--key-file", place / "more")
 
 
 def test_backup_of_an_altered_vault_is_not_made(coffer, disk, place):
@@ -306,6 +327,20 @@ def test_vault_that_went_on_since_is_not_put_back(coffer, backup, disk):
     os.rename(coffer.vault / "root.luks", coffer.vault / "lost")
     restore(coffer, backup, expect=REFUSED)
     assert (coffer.vault / "vault.db").read_bytes() == before
+
+
+def test_damaged_header_of_the_same_vault_is_told(coffer, backup):
+    (coffer.vault / "root.luks").write_bytes(bytes(4096))
+    assert "--header-only" in restore(coffer, backup, expect=DAMAGED).err
+
+
+def test_secret_is_asked_for_on_a_terminal_and_may_be_mistyped(coffer, backup, other):
+    with rig.Dialogue(other, "backup", "restore", backup) as dialogue:
+        dialogue.wait_for(f"recovery key of {backup}")
+        os.write(dialogue.master, b"not the right one\n")
+        dialogue.wait_for("wrong passphrase")
+        assert dialogue.answer(coffer.recovery.read_text().strip()) == rig.DONE
+    other.run("key", "list", *other.secret())
 
 
 def test_wrong_secret_makes_nothing(backup, other, place):

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Backups: the head, the word before a chunk, and the items, however the chunks cut them. */
 
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "backup.h"
 #include "backup_code.h"
+#include "file.h"
 #include "fuzz.h"
 
 /* What a parser handed out, as it would be written again. */
@@ -50,6 +55,22 @@ static void try_items(struct span input)
 	FUZZ_CHECK(whole.len == 0 || memcmp(whole.data, input.data, whole.len) == 0);
 }
 
+/* The same bytes as a file. Nobody has its key. */
+static void try_file(struct span input)
+{
+	_cleanup_fd_ int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	_cleanup_(backup_closep) struct backup *backup = NULL;
+	struct backup_content content;
+	char path[32];
+
+	FUZZ_CHECK(fd >= 0 && !cof_failed(fd_write_all(fd, input, "fuzz", NULL)));
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (cof_failed(backup_open(path, &backup, NULL)))
+		return;
+	cof_ignore(backup_check(backup, NULL)); /* any answer is fine */
+	FUZZ_CHECK(backup_prove(backup, &content, NULL).code == COF_E_LOCKED);
+}
+
 void fuzz_one(struct span input)
 {
 	_cleanup_buffer_ struct buffer again = { 0 };
@@ -64,4 +85,5 @@ void fuzz_one(struct span input)
 	if (!cof_failed(backup_frame_decode(input, "fuzz", &frame, NULL)))
 		FUZZ_CHECK(frame.plain_bytes >= 1 && frame.plain_bytes <= BACKUP_CHUNK_BYTES);
 	try_items(input);
+	try_file(input);
 }
