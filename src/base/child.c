@@ -301,15 +301,19 @@ cof_result child_check(const char *const argv[], unsigned int timeout_ms, struct
 }
 
 cof_result child_fetch(const struct child_spec *spec, uint8_t *out, size_t room, size_t *ret_len,
-		       struct cof_error *err)
+		       int *ret_status, struct cof_error *err)
 {
 	struct outlet output = { .memory = out, .room = room };
 	_cleanup_buffer_ struct buffer errors = { 0 };
 	int status;
 
 	TRY(run(spec, &output, &errors, &status, err));
-	if (status != 0)
+	if (status != 0 && !ret_status)
 		return raise_status(spec->argv[0], status, &errors, err);
+	if (status != 0)
+		complain(&errors, err);
+	if (ret_status)
+		*ret_status = status;
 	*ret_len = output.len;
 	return COF_OK;
 }

@@ -50,11 +50,11 @@ struct child_spec {
 
 /**
  * child_fetch() - run a program that writes a secret on its stdout
- * @out:  memory of the caller's, which the bytes reach without being anywhere else before
- * Fails: as child_run(); COF_E_FORMAT (more than @room bytes), COF_E_FAILED (also a status other
- * than 0, with the last line of its stderr as the cause)
+ * @out:        memory of the caller's, which the bytes reach without being anywhere else before
+ * @ret_status: as child_run()'s; NULL: a status other than 0 is COF_E_FAILED
+ * Fails: as child_run(); COF_E_FORMAT (more than @room bytes)
  */
 cof_result child_fetch(const struct child_spec *spec, uint8_t *out, size_t room, size_t *ret_len,
-		       struct cof_error *err);
+		       int *ret_status, struct cof_error *err);
 
 #endif

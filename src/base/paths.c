@@ -14,6 +14,8 @@
 #include "paths.h"
 
 #define AGENT_LIMIT_DEFAULT_SECONDS (8 * 3600)
+#define UNATTENDED_DEFAULT_SECONDS  10
+#define UNATTENDED_MAX_SECONDS	    3600
 
 /* The configuration while it is read. */
 struct config_reading {
@@ -34,6 +36,7 @@ void paths_free(struct paths *paths)
 	free(paths->engine_dir);
 	free(paths->crypttab);
 	free(paths->fstab);
+	free(paths->tpm2_device);
 	free(paths->config);
 	for (char **mirror = paths->mirrors; mirror && *mirror; mirror++)
 		free(*mirror);
@@ -102,19 +105,47 @@ static cof_result add_mirror(struct paths *paths, const char *folder, struct cof
 	return COF_OK;
 }
 
+/* How long an unlock method may take: with no limit, a server that is away would stop a boot. */
+static cof_result set_unattended_limit(struct paths *paths, const char *value,
+				       struct cof_error *err)
+{
+	uint64_t seconds;
+
+	TRY(duration_parse(value, &seconds, err));
+	ENSURE(seconds > 0 && seconds <= UNATTENDED_MAX_SECONDS, err, COF_E_FORMAT, value,
+	       "is not between 1 second and 1 hour");
+	paths->unattended_limit_seconds = seconds;
+	return COF_OK;
+}
+
+/* Which TPM: a TCTI, "device:/dev/tpmrm0" for instance; the last line counts. */
+static cof_result set_tpm2_device(struct paths *paths, const char *value, struct cof_error *err)
+{
+	ENSURE(value[0] != '\0', err, COF_E_FORMAT, "tpm2-device", "names no device");
+	free(paths->tpm2_device);
+	paths->tpm2_device = strdup(value);
+	ENSURE(paths->tpm2_device, err, COF_E_NOMEM, NULL, "no memory for the configuration");
+	return COF_OK;
+}
+
 /* One `name = value` of the configuration. */
 static cof_result set_value(struct paths *paths, const char *name, const char *value,
 			    struct cof_error *err)
 {
 	if (strcmp(name, "mirror") == 0)
 		return add_mirror(paths, value, err);
+	if (strcmp(name, "unattended-limit") == 0)
+		return set_unattended_limit(paths, value, err);
+	if (strcmp(name, "tpm2-device") == 0)
+		return set_tpm2_device(paths, value, err);
 	return duration_parse(value, &paths->agent_limit_seconds, err);
 }
 
 /* Whether there is a setting of that name; *ret_near is what may have been meant, or NULL. */
 static bool is_setting(const char *name, const char **ret_near)
 {
-	static const char *const settings[] = { "mirror", "agent-limit" };
+	static const char *const settings[] = { "mirror", "agent-limit", "unattended-limit",
+						"tpm2-device" };
 	size_t best = SIZE_MAX;
 
 	*ret_near = NULL;
@@ -212,6 +243,7 @@ cof_result paths_new_usable(const char *root, const char *vault, const char *con
 
 	ENSURE(paths, err, COF_E_NOMEM, NULL, "no memory for paths");
 	paths->agent_limit_seconds = AGENT_LIMIT_DEFAULT_SECONDS;
+	paths->unattended_limit_seconds = UNATTENDED_DEFAULT_SECONDS;
 	TRY(absolute(root ? root : "/", &paths->root, err));
 	if (strcmp(paths->root, "/") == 0)
 		paths->root[0] = '\0';

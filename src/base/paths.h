@@ -32,6 +32,9 @@
  * @agent_limit_seconds: `agent-limit = DURATION`: how long the agent keeps a root key;
  *               UINT64_MAX is until it is locked. Default 8 hours
  * @has_mistake: a line of the configuration file cannot be used and was passed over
+ * @unattended_limit_seconds: `unattended-limit = DURATION`: how long one unlock method that needs
+ *               no person may take, 1 to 3600. Default 10 seconds
+ * @tpm2_device: `tpm2-device = TCTI`: the TPM to use; NULL is the machine's own
  */
 struct paths {
 	char *root;
@@ -47,6 +50,8 @@ struct paths {
 	char **mirrors;
 	uint64_t agent_limit_seconds;
 	bool has_mistake;
+	uint64_t unattended_limit_seconds;
+	char *tpm2_device;
 };
 
 /**

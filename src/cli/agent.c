@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Coffer's own processes, as hidden verbs: the agent, the key server, the sector engine.
+ * Coffer's own processes, as hidden verbs: the agent, the key server, the sector engine, and the
+ * child that asks a TPM or a FIDO2 token.
  */
 
 #include <string.h>
@@ -10,11 +11,16 @@
 #include "clock.h"
 #include "disk.h"
 #include "engine.h"
+#include "file.h"
+#include "luks.h"
+#include "number.h"
+#include "passphrase.h"
 #include "unlocking.h"
 #include "verbs.h"
 
 #define SEAL_AFTER_KEYS 64
 #define SEAL_AFTER_MS	2000
+#define HEADER_FILE	"/proc/self/fd/3" /* CHILD_GIVEN_FD */
 
 /* Is the agent. */
 static cof_result run_agent(struct cli_call *call, struct cof_error *err)
@@ -92,6 +98,37 @@ static cof_result run_engine_serve(struct cli_call *call, struct cof_error *err)
 {
 	return engine_serve(call->paths, err);
 }
+
+/* Writes the volume key behind a token of the header on HEADER_FD to stdout; the PIN is on stdin,
+ * if there is one. Started by src/vault/way.c. */
+static cof_result run_token_key(struct cli_call *call, struct cof_error *err)
+{
+	_cleanup_(volume_key_freep) struct volume_key *key = NULL;
+	_cleanup_(slot_secret_freep) struct slot_secret *pin = NULL;
+	uint64_t token;
+	cof_result read;
+
+	ENSURE(!isatty(STDOUT_FILENO), err, COF_E_REFUSED, "token-key",
+	       "writes a key, which is not for a terminal");
+	TRY(uint_parse(call->args[0], LUKS_SLOTS_MAX - 1, &token, err));
+	read = keyfile_read("-", &pin, NULL);
+	if (cof_failed(read) && read.code != COF_E_USAGE)
+		FAIL(err, read.code, "token-key", "the PIN cannot be read");
+	TRY(luks_token_unlock(HEADER_FILE, (int)token, call->args[1], pin, &key, err));
+	return fd_write_all(STDOUT_FILENO, volume_key_span(key), "standard output", err);
+}
+
+const struct cli_verb cli_verb_token_key = {
+	.verb = "token-key",
+	.arguments = "TOKEN [TPM]",
+	.min_args = 1,
+	.max_args = 2,
+	.summary = "give the key behind a token of a header",
+	.needs_root = true,
+	.hidden = true,
+	.placeless = true,
+	.run = run_token_key,
+};
 
 const struct cli_verb cli_verb_agent = {
 	.verb = "agent",

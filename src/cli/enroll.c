@@ -11,8 +11,7 @@
 
 #define KEYFILE_RANDOM_BYTES 64 /* as many as the root key has */
 
-/* Answers with the slot; a method that was there before changed nothing. */
-static void show_slot(struct cli_call *call, int slot, bool changed)
+void cli_show_slot(struct cli_call *call, int slot, bool changed)
 {
 	struct json *document = json_new_object();
 
@@ -47,7 +46,7 @@ static cof_result enroll(struct cli_call *call, struct vault *vault,
 		cli_say(call, "This opens the vault already; nothing was changed.");
 	else
 		cli_say(call, "Added the unlock method as slot %d.", slot);
-	show_slot(call, slot, slot >= 0);
+	cli_show_slot(call, slot, slot >= 0);
 	return COF_OK;
 }
 
@@ -55,7 +54,7 @@ static cof_result enroll(struct cli_call *call, struct vault *vault,
 static cof_result only_plan(struct cli_call *call, const char *what)
 {
 	cli_say(call, "Would add %s to the unlock methods of %s.", what, call->paths->vault_dir);
-	show_slot(call, -1, false);
+	cli_show_slot(call, -1, false);
 	return COF_OK;
 }
 
@@ -127,11 +126,6 @@ static cof_result run_file(struct cli_call *call, struct cof_error *err)
 	return enroll(call, vault, existing, &method, key, err);
 }
 
-#define LABEL_OPTION                                                                               \
-	{                                                                                          \
-		"label", CLI_TEXT, "TEXT", "a name by which `coffer slots` shows the method"       \
-	}
-
 const struct cli_verb cli_verb_enroll_passphrase = {
 	.noun = "enroll",
 	.verb = "passphrase",
@@ -141,7 +135,7 @@ const struct cli_verb cli_verb_enroll_passphrase = {
 		       "revoke` makes all of them worthless.",
 	.options = (const struct cli_option[]){ CLI_UNLOCK_OPTIONS,
 						CLI_NEW_PASSPHRASE_OPTION,
-						LABEL_OPTION,
+						CLI_LABEL_OPTION,
 						CLI_FIPS_OPTION,
 						{ 0 } },
 	.examples =
@@ -169,7 +163,7 @@ const struct cli_verb cli_verb_enroll_recovery = {
 		(const struct cli_option[]){
 			CLI_UNLOCK_OPTIONS,
 			{ "out", CLI_FILE, "FILE", "write to FILE, which must be kept elsewhere" },
-			LABEL_OPTION,
+			CLI_LABEL_OPTION,
 			CLI_FIPS_OPTION,
 			{ 0 },
 		},
@@ -200,7 +194,7 @@ const struct cli_verb cli_verb_enroll_file = {
 		"that is not in the machine all the time.",
 	.options =
 		(const struct cli_option[]){
-			CLI_UNLOCK_OPTIONS, LABEL_OPTION, CLI_FIPS_OPTION, { 0 } },
+			CLI_UNLOCK_OPTIONS, CLI_LABEL_OPTION, CLI_FIPS_OPTION, { 0 } },
 	.examples =
 		(const struct cli_example[]){
 			{ "coffer enroll file /media/stick/vault.key",

@@ -148,7 +148,9 @@ const struct cli_section cli_overview_sections[] = {
 	  "copies "
 	  "of the vault. agent-limit = DURATION says how long the agent keeps a root key: 8h "
 	  "unless "
-	  "told otherwise, forever for no limit.\n\n"
+	  "told otherwise, forever for no limit. unattended-limit = DURATION says how long `coffer "
+	  "unlock` waits for one method that needs nobody: 10s unless told otherwise. tpm2-device "
+	  "= TCTI names the TPM (tss2-tcti(7)) where the machine has several.\n\n"
 	  "/run/coffer/agent.sock, /run/coffer/keys.sock\n\n"
 	  "Sockets of the agent and of the key server, which crypttab(5) lines name as key file." },
 	{ "ENVIRONMENT", "COFFER_DEBUG=AREA,AREA shows what the library code of these areas does; "

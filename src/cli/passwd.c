@@ -3,11 +3,14 @@
  * `coffer passwd` and `coffer revoke`: other secrets in place of those that open the vault now.
  */
 
+#include <string.h>
+
 #include "agent.h"
 #include "file.h"
 #include "log.h"
 #include "mirrors.h"
 #include "passphrase.h"
+#include "unattended.h"
 #include "unlocking.h"
 #include "verbs.h"
 
@@ -140,6 +143,15 @@ static void lock_agent(struct cli_call *call)
 		log_notice("the vault is locked now; `coffer unlock` opens it with the new secret");
 }
 
+/* Names the methods that needed nobody: nothing opens by itself until they are enrolled again. */
+static void tell_dropped(struct cli_call *call, const struct vault_way *ways, size_t count)
+{
+	for (size_t i = 0; i < count && !call->quiet; i++)
+		log_notice("revoked as well: %s%s%s; coffer enroll %s adds it to the new header",
+			   ways[i].method, ways[i].detail[0] ? ", " : "", ways[i].detail,
+			   strcmp(ways[i].method, "clevis") == 0 ? "tang" : ways[i].method);
+}
+
 /* Makes a new root key, after which only the new secrets open anything. */
 static cof_result run_revoke(struct cli_call *call, struct cof_error *err)
 {
@@ -147,8 +159,10 @@ static cof_result run_revoke(struct cli_call *call, struct cof_error *err)
 	_cleanup_(slot_secret_freep) struct slot_secret *existing = NULL;
 	_cleanup_(slot_secret_freep) struct slot_secret *new = NULL;
 	_cleanup_(slot_secret_freep) struct slot_secret *recovery = NULL;
+	_cleanup_free_ struct vault_way *ways = NULL;
 	struct vault_new spec = { 0 };
 	bool done = false;
+	size_t count = 0;
 	char uuid[37];
 
 	TRY(cli_check_recovery(call, err));
@@ -174,6 +188,7 @@ static cof_result run_revoke(struct cli_call *call, struct cof_error *err)
 	}
 	TRY(get_new_recovery(call, &recovery, err));
 	TRY(cli_is_fips(call, vault, &spec.fips, err));
+	TRY(vault_ways(vault, &ways, &count, err));
 	spec.passphrase = new;
 	spec.recovery = recovery;
 	cli_say_slow(call);
@@ -185,6 +200,7 @@ static cof_result run_revoke(struct cli_call *call, struct cof_error *err)
 		vault_epoch(vault));
 	lock_agent(call);
 	mirrors_warn(call, MIRRORS_AFTER_REVOKE);
+	tell_dropped(call, ways, count);
 	show_changed(call, true);
 	return COF_OK;
 }

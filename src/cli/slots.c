@@ -45,6 +45,22 @@ static cof_result print_slots(const struct vault_slot *slots, size_t count, stru
 	return table_print(table, stdout, err);
 }
 
+/* What each method that needs nobody depends on. */
+static void print_details(const struct cli_call *call, const struct vault_slot *slots, size_t count)
+{
+	static const char *const words[][2] = { { "tpm2", "this machine's TPM, with" },
+						{ "tang", "the server" },
+						{ "clevis", "clevis, with" },
+						{ "command", "the command" },
+						{ "fido2", "the FIDO2 token with" } };
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; slots[i].detail[0] && j < sizeof(words) / sizeof(words[0]); j++)
+			if (strcmp(slots[i].method, words[j][0]) == 0)
+				cli_say(call, "Slot %d: %s %s", slots[i].number, words[j][1],
+					slots[i].detail);
+}
+
 /* Shows the unlock methods; the vault may be locked. */
 static cof_result run_slots(struct cli_call *call, struct cof_error *err)
 {
@@ -67,6 +83,7 @@ static cof_result run_slots(struct cli_call *call, struct cof_error *err)
 		cli_show(call, document);
 	} else if (!cof_failed(read)) {
 		TRY(print_slots(slots, count, err));
+		print_details(call, slots, count);
 	}
 	return findings_result(&findings, err);
 }
@@ -81,13 +98,17 @@ const struct cli_verb cli_verb_slots = {
 		"\trecovery    the recovery key, which was written down\n"
 		"\tfile        the content of a key file\n"
 		"\ttpm2        this machine's TPM, enrolled by systemd-cryptenroll\n"
-		"\tclevis      a server on the network (Tang) or the TPM, enrolled by clevis\n"
+		"\ttang        a server on the network, enrolled by clevis\n"
+		"\tclevis      something else that clevis was bound to by hand\n"
+		"\tcommand     a program that fetches the secret, from a key server for instance\n"
 		"\tfido2       a security token that somebody touches\n"
 		"\tpkcs11      a smart card\n"
 		"\tunknown     added by another tool, which left no note\n\n"
 		"OPENED BY says who must be there. What this machine opens alone, a thief who "
 		"takes the whole machine opens too. HARDENED BY is what makes guessing slow: "
-		"argon2id or pbkdf2; a random key needs little of it.",
+		"argon2id or pbkdf2; a random key needs little of it.\n\n"
+		"Below the table is what each of these depends on: the PCRs of the TPM, the "
+		"server, the command, the token.",
 	.examples =
 		(const struct cli_example[]){
 			{ "coffer slots", "As a table." },

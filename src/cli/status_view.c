@@ -73,6 +73,7 @@ struct json *slots_json(const struct vault_slot *slots, size_t count)
 		json_set_known(slot, "created", slots[i].created);
 		json_set_known(slot, "pbkdf", slots[i].pbkdf);
 		json_set_bool(slot, "unattended", slots[i].unattended);
+		json_set_known(slot, "detail", slots[i].detail);
 		json_add(array, slot);
 	}
 	return array;

@@ -60,6 +60,11 @@ static cof_result read_given(const struct cli_call *call, struct slot_secret **r
 	return COF_OK;
 }
 
+bool cli_is_given(const struct cli_call *call)
+{
+	return vault_value(call, "passphrase-file") || vault_value(call, "key-file");
+}
+
 /* What a secret that opened nothing was meant to be. */
 static const char *meant_as(const struct cli_call *call, const struct slot_secret *secret)
 {

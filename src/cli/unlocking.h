@@ -103,6 +103,31 @@ cof_result cli_open_with(const struct cli_call *call, const char *subject, cli_t
 			 void *context, struct slot_secret **ret_secret, struct cof_error *err);
 
 /**
+ * cli_unlock_somehow() - unlock with what the command line names; else with a method that needs
+ * nobody, one after the other; else by asking a person
+ * @vault: open and locked
+ *
+ * --method NAME: with methods of that name alone; --no-unattended: with none. What did not open is
+ * said on stderr. Fails: as cli_ask_existing() and vault_unlock_way(); COF_E_USAGE (options that do
+ * not go together), COF_E_NOENT (no method of that name)
+ */
+cof_result cli_unlock_somehow(struct cli_call *call, struct vault *vault, struct cof_error *err);
+
+/**
+ * cli_is_given() - whether the command line names a secret of the vault
+ */
+bool cli_is_given(const struct cli_call *call);
+
+/** cli_show_slot() - answers with a new unlock method, or that nothing was @changed */
+void cli_show_slot(struct cli_call *call, int slot, bool changed);
+
+/** CLI_LABEL_OPTION - of every verb that adds an unlock method with a token of ours */
+#define CLI_LABEL_OPTION                                                                           \
+	{                                                                                          \
+		"label", CLI_TEXT, "TEXT", "a name by which `coffer slots` shows the method"       \
+	}
+
+/**
  * cli_ask_new() - a new passphrase, from the file that @option names or typed twice
  * A weak one is warned of: a person is asked whether to take it, a script goes on.
  * Fails: COF_E_USAGE (empty, or three times not the same), COF_E_UNSUPPORTED (no terminal; the

@@ -205,7 +205,6 @@ static cof_result plan_unlock(struct cli_call *call, struct vault *vault, bool u
 static cof_result run_unlock(struct cli_call *call, struct cof_error *err)
 {
 	_cleanup_(vault_closep) struct vault *vault = NULL;
-	_cleanup_(slot_secret_freep) struct slot_secret *secret = NULL;
 	struct agent_status status = { 0 };
 	bool unlocked = false;
 	uint64_t limit_seconds;
@@ -227,7 +226,7 @@ static cof_result run_unlock(struct cli_call *call, struct cof_error *err)
 		vault_accept_older(vault, mirrors_ask_older, call);
 	/* The agent has the key before a mirror that does not answer is waited for. */
 	vault_defer_mirrors(vault);
-	TRY(cli_ask_existing(call, vault, &secret, err));
+	TRY(cli_unlock_somehow(call, vault, err));
 	TRY(cof_explain(agent_give(call->paths, vault, limit_seconds, err), err, NULL,
 			"cannot hand the root key of %s to the agent", call->paths->vault_dir));
 	cli_say(call, "Unlocked the vault %s %s.", call->paths->vault_dir,
@@ -272,7 +271,11 @@ const struct cli_verb cli_verb_unlock = {
 	.verb = "unlock",
 	.summary = "unlock the vault, for all commands from now on",
 	.description =
-		"Proves the passphrase, recovery key or key file, and leaves the root key with the "
+		"Unlocks with what needs nobody, if such methods were enrolled: the TPM, a Tang "
+		"server, a command, a FIDO2 token that is plugged in, in this order, each for at "
+		"most 10 seconds (unattended-limit of coffer.conf). Where none opens the vault, or "
+		"a secret is named, proves the passphrase, recovery key or key file. Leaves the "
+		"root key with the "
 		"agent, which keeps it in locked memory for a while. Commands need no passphrase "
 		"during that time. Mirrors that are behind are brought up to date, and a header "
 		"that another tool has changed is copied into the keystore and to the mirrors. A "
@@ -280,6 +283,11 @@ const struct cli_verb cli_verb_unlock = {
 	.options =
 		(const struct cli_option[]){
 			CLI_UNLOCK_OPTIONS,
+			{ "method", CLI_TEXT, "NAME",
+			  "unlock with the methods of this name alone: tpm2, tang, clevis, command "
+			  "or fido2" },
+			{ "no-unattended", CLI_FLAG, NULL,
+			  "ask for the passphrase, whatever else could open the vault" },
 			{ "for", CLI_DURATION, "DURATION",
 			  "how long the agent keeps the root key: 90s, 15m, 8h, 30d or forever; "
 			  "agent-limit of coffer.conf or 8h unless told otherwise" },
@@ -291,7 +299,9 @@ const struct cli_verb cli_verb_unlock = {
 		},
 	.examples =
 		(const struct cli_example[]){
-			{ "coffer unlock", "Ask for the passphrase." },
+			{ "coffer unlock",
+			  "With the TPM, a server or a command; else ask for the passphrase." },
+			{ "coffer unlock --method tang", "With a Tang server, and nothing else." },
 			{ "coffer unlock --for 15m", "For a quarter of an hour." },
 			{ "coffer unlock --passphrase-file -",
 			  "Take the passphrase from standard input." },

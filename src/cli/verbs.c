@@ -15,6 +15,10 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_enroll_passphrase,
 	&cli_verb_enroll_recovery,
 	&cli_verb_enroll_file,
+	&cli_verb_enroll_tpm2,
+	&cli_verb_enroll_fido2,
+	&cli_verb_enroll_tang,
+	&cli_verb_enroll_command,
 	&cli_verb_passwd,
 	&cli_verb_revoke,
 	&cli_verb_key_list,
@@ -45,5 +49,6 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_agent,
 	&cli_verb_key_server,
 	&cli_verb_engine_serve,
+	&cli_verb_token_key,
 	NULL,
 };

@@ -18,6 +18,10 @@ extern const struct cli_verb cli_verb_slots;
 extern const struct cli_verb cli_verb_enroll_passphrase;
 extern const struct cli_verb cli_verb_enroll_recovery;
 extern const struct cli_verb cli_verb_enroll_file;
+extern const struct cli_verb cli_verb_enroll_tpm2;
+extern const struct cli_verb cli_verb_enroll_fido2;
+extern const struct cli_verb cli_verb_enroll_tang;
+extern const struct cli_verb cli_verb_enroll_command;
 extern const struct cli_verb cli_verb_passwd;
 extern const struct cli_verb cli_verb_revoke;
 extern const struct cli_verb cli_verb_key_list;
@@ -48,5 +52,6 @@ extern const struct cli_verb cli_verb_completion;
 extern const struct cli_verb cli_verb_agent;
 extern const struct cli_verb cli_verb_key_server;
 extern const struct cli_verb cli_verb_engine_serve;
+extern const struct cli_verb cli_verb_token_key;
 
 #endif

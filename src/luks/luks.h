@@ -193,8 +193,9 @@ bool luks_copies_equal(struct span a, struct span b);
  * @pin:         NULL for none
  *
  * Loads systemd's plug-in for the token, so nothing else may happen in the process that calls this:
- * no other function of this folder that takes a header. Fails: COF_E_KEY (it opens nothing, or asks
- * for a PIN), COF_E_UNSUPPORTED (no plug-in, or no such hardware), COF_E_FORMAT, COF_E_FAILED
+ * no other function of this folder that takes a header. Fails: COF_E_KEY (it opens nothing),
+ * COF_E_LOCKED (it asks for a PIN), COF_E_UNSUPPORTED (no plug-in, or no such hardware),
+ * COF_E_FORMAT, COF_E_FAILED
  */
 cof_result luks_token_unlock(const char *header, int token, const char *tpm2_device,
 			     const struct slot_secret *pin, struct volume_key **ret_volume_key,

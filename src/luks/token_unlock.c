@@ -12,7 +12,8 @@
 
 /*
  * What systemd's plug-in for TPM2 takes as its usrptr: the first three members are those of
- * systemd 252 (src/shared/tpm2-util.h), later ones have more, for which zero is "not given".
+ * systemd 252 (src/shared/tpm2-util.h), later ones have more, for which zero is "not given". A mask
+ * of all ones is any PCRs.
  */
 struct tpm2_parameters {
 	uint32_t search_pcr_mask;
@@ -62,7 +63,7 @@ static cof_result raise_token(int token, int status, const struct complaint *com
 		result = cof_raise(err, COF_E_UNSUPPORTED, subject, "its device is not there");
 		break;
 	case ENOANO:
-		result = cof_raise(err, COF_E_KEY, subject, "it asks for a PIN");
+		result = cof_raise(err, COF_E_LOCKED, subject, "it asks for a PIN");
 		break;
 	case EPERM:
 		result = cof_raise(err, COF_E_KEY, subject, "it opens nothing on this machine");
@@ -84,7 +85,8 @@ cof_result luks_token_unlock(const char *header, int token, const char *tpm2_dev
 	_cleanup_(crypt_device_freep) struct crypt_device *cd = NULL;
 	_cleanup_(keyslot_context_freep) struct crypt_keyslot_context *context = NULL;
 	_cleanup_(volume_key_freep) struct volume_key *key = NULL;
-	struct tpm2_parameters parameters = { .device = tpm2_device };
+	struct tpm2_parameters parameters = { .search_pcr_mask = UINT32_MAX,
+					      .device = tpm2_device };
 	struct complaint complaint = { "" };
 	int status = crypt_init(&cd, header);
 	size_t len;
@@ -103,6 +105,9 @@ cof_result luks_token_unlock(const char *header, int token, const char *tpm2_dev
 	if (status >= 0)
 		status = crypt_volume_key_get_by_keyslot_context(
 			cd, CRYPT_ANY_SLOT, (char *)key->secret.data, &len, context);
+	/* Both a missing plug-in and one that the device gave nothing are "no such entry". */
+	if (status == -ENOENT && crypt_token_status(cd, token, NULL) == CRYPT_TOKEN_EXTERNAL)
+		status = -EPERM;
 	if (status < 0)
 		return raise_token(token, status, &complaint, err);
 

@@ -189,6 +189,16 @@ cof_result keystore_remove(const char *path, struct cof_error *err);
  * Fails: COF_E_KEY, COF_E_AUTH, COF_E_FORMAT, COF_E_NOMEM */
 cof_result vault_open_header(const char *header_path, const struct slot_secret *secret,
 			     struct volume_key **ret_key, int *ret_slot, struct cof_error *err);
+/** vault_check_header() - refuses a header whose keyslots or segment are encrypted in a way that
+ * coffer never makes. Fails: COF_E_AUTH, as luks_read() */
+cof_result vault_check_header(const char *header_path, struct cof_error *err);
+/** vault_unlock_key() - with the volume key of the header at hand, which is proven and adopted.
+ * Fails: as vault_unlock() */
+cof_result vault_unlock_key(struct vault *vault, const struct volume_key *key,
+			    struct cof_error *err);
+/** vault_check_same() - refuses header and keystore of two vaults, before any secret is tried.
+ * Fails: COF_E_AUTH, COF_E_FORMAT */
+cof_result vault_check_same(struct vault *vault, struct cof_error *err);
 /** vault_prove() - open the identity record with @keys, whose epoch is set from it.
  * Fails: COF_E_AUTH, COF_E_FORMAT */
 cof_result vault_prove(struct vault *vault, struct keys *keys, time_t *ret_created,
@@ -325,6 +335,14 @@ cof_result slot_add(const char *header_path, const struct volume_key *key, enum 
 /** slot_set_token() - the token of a slot that has none yet. @replaces: as in struct token */
 cof_result slot_set_token(const char *header_path, enum vault_method method, const char *label,
 			  int slot, uint32_t replaces, struct cof_error *err);
+/** token_note() - the method, label and time of a token of ours */
+void token_note(struct token *token, const char *method, const char *label);
+/** slot_method_name() - static */
+const char *slot_method_name(enum vault_method method);
+/** slot_name_by() - the token of a slot that has none yet; a slot that was @added just now goes
+ * again when that fails. @token: but for its slots */
+cof_result slot_name_by(const char *header_path, const struct token *token, int slot, bool added,
+			struct cof_error *err);
 /** slot_name() - the same, and a slot that was @added just now goes again when that fails */
 cof_result slot_name(const char *header_path, enum vault_method method, const char *label, int slot,
 		     bool added, struct cof_error *err);
@@ -376,6 +394,13 @@ enum luks_cost slot_cost(enum vault_method method, bool strong, bool fips);
  * parsed. NULL: as it is */
 cof_result slot_normalize(enum vault_method method, const struct slot_secret *secret,
 			  struct slot_secret **ret_secret, struct cof_error *err);
+
+/* ---- enroll.c ---- */
+
+/** enroll_secret() - vault_enroll() of a secret in its normal form. @token: but for its slots */
+cof_result enroll_secret(struct vault *vault, const struct slot_secret *existing,
+			 const struct token *token, const struct slot_secret *secret,
+			 enum luks_cost cost, int *ret_slot, struct cof_error *err);
 
 /* ---- mark.c ---- */
 

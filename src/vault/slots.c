@@ -59,22 +59,46 @@ cof_result slot_set_token(const char *header_path, enum vault_method method, con
 	struct token token = { .slots = 1u << slot, .replaces = replaces };
 	_cleanup_free_ char *text = NULL;
 
-	(void)snprintf(token.method, sizeof(token.method), "%s", method_names[method]);
-	(void)snprintf(token.label, sizeof(token.label), "%s", label ? label : "");
-	(void)time_format(time(NULL), token.created);
+	token_note(&token, method_names[method], label);
 	text = token_format(&token);
 	return luks_token_set(header_path, -1, text, NULL, err);
+}
+
+void token_note(struct token *token, const char *method, const char *label)
+{
+	(void)snprintf(token->method, sizeof(token->method), "%s", method);
+	(void)snprintf(token->label, sizeof(token->label), "%s", label ? label : "");
+	(void)time_format(time(NULL), token->created);
+}
+
+const char *slot_method_name(enum vault_method method)
+{
+	return method_names[method];
+}
+
+cof_result slot_name_by(const char *header_path, const struct token *token, int slot, bool added,
+			struct cof_error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct token named = *token;
+	cof_result result;
+
+	named.slots = 1u << slot;
+	text = token_format(&named);
+	result = luks_token_set(header_path, -1, text, NULL, err);
+	/* Nobody is to find an unknown way in. The first failure is the one to report. */
+	if (cof_failed(result) && added)
+		cof_ignore(luks_slot_remove(header_path, NULL, slot, NULL));
+	return result;
 }
 
 cof_result slot_name(const char *header_path, enum vault_method method, const char *label, int slot,
 		     bool added, struct cof_error *err)
 {
-	cof_result result = slot_set_token(header_path, method, label, slot, 0, err);
+	struct token token = { 0 };
 
-	/* Nobody is to find an unknown way in. The first failure is the one to report. */
-	if (cof_failed(result) && added)
-		cof_ignore(luks_slot_remove(header_path, NULL, slot, NULL));
-	return result;
+	token_note(&token, method_names[method], label);
+	return slot_name_by(header_path, &token, slot, added, err);
 }
 
 cof_result slot_add(const char *header_path, const struct volume_key *key, enum vault_method method,
@@ -225,6 +249,7 @@ static cof_result note_token(int number, const struct token *token, void *contex
 		memcpy(slot->method, token->method, sizeof(slot->method));
 		memcpy(slot->label, token->label, sizeof(slot->label));
 		memcpy(slot->created, token->created, sizeof(slot->created));
+		memcpy(slot->detail, token->detail, sizeof(slot->detail));
 		slot->unattended = token->unattended;
 	}
 	return COF_OK;

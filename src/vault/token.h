@@ -8,14 +8,17 @@
  */
 
 #include "luks.h"
-#include "vault.h"
+#include "unattended.h"
 
 /**
  * struct token - one token, coffer's or that of another tool
  * @slots:    bit n: it belongs to keyslot n
  * @ours:     its type is coffer's
  * @method, @label, @created: as in struct vault_slot
+ * @kind:     what must be asked for the keyslot's secret, and needs no person to know one
+ * @detail:   of it: PCRs, the URL of a server, a command line as a JSON array; or ""
  * @unattended: opens without a person
+ * @asks_pin: the hardware asks for a PIN
  * @replaces: bit n: its secret takes the place of that of keyslot n, which is to go
  */
 struct token {
@@ -24,7 +27,10 @@ struct token {
 	char method[24];
 	char label[64];
 	char created[32];
+	enum vault_way_kind kind;
+	char detail[VAULT_DETAIL_BYTES];
 	bool unattended;
+	bool asks_pin;
 	uint32_t replaces;
 };
 

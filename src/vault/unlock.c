@@ -13,8 +13,7 @@
 #define HEADER_CIPHER  "aes-xts-plain64"
 #define IDENTITY_BYTES (VAULT_UUID_BYTES + 4 + 8)
 
-/* Refuses a header whose keyslots or segment are encrypted in a way that coffer never makes. */
-static cof_result check_header(const char *header_path, struct cof_error *err)
+cof_result vault_check_header(const char *header_path, struct cof_error *err)
 {
 	_cleanup_free_ struct luks_info *info = calloc(1, sizeof(*info));
 
@@ -69,7 +68,7 @@ cof_result vault_open_header(const char *header_path, const struct slot_secret *
 	_cleanup_(volume_key_freep) struct volume_key *key = NULL;
 	int slot = -1;
 
-	TRY(check_header(header_path, err));
+	TRY(vault_check_header(header_path, err));
 	TRY(try_secret(header_path, secret, &key, &slot, err));
 	ENSURE(key->secret.len == ROOT_KEY_BYTES, err, COF_E_AUTH, header_path,
 	       "yields a key of %zu bytes, a root key has %d", key->secret.len, ROOT_KEY_BYTES);
@@ -165,8 +164,7 @@ cof_result vault_prove(struct vault *vault, struct keys *keys, time_t *ret_creat
 	return COF_OK;
 }
 
-/* Refuses before the passphrase is even tried when keystore and header are of two vaults. */
-static cof_result check_same_vault(struct vault *vault, struct cof_error *err)
+cof_result vault_check_same(struct vault *vault, struct cof_error *err)
 {
 	uint8_t uuid[VAULT_UUID_BYTES];
 	uint32_t epoch;
@@ -186,7 +184,7 @@ cof_result vault_prove_secret(struct vault *vault, const struct slot_secret *sec
 	_cleanup_(keys_done) struct keys keys = { 0 };
 	time_t created;
 
-	TRY(check_same_vault(vault, err));
+	TRY(vault_check_same(vault, err));
 	TRY(header_check_copy(vault, err));
 	TRY(vault_open_header(vault->header_path, secret, &key, ret_slot, err));
 	TRY(root_key_copy(volume_key_span(key), &root, err));
@@ -258,23 +256,30 @@ static cof_result explain_wrong_key(struct vault *vault, cof_result result, stru
 	return result;
 }
 
+cof_result vault_unlock_key(struct vault *vault, const struct volume_key *key,
+			    struct cof_error *err)
+{
+	_cleanup_(root_key_freep) struct root_key *root = NULL;
+	_cleanup_(keys_done) struct keys keys = { 0 };
+	time_t created;
+
+	TRY(root_key_copy(volume_key_span(key), &root, err));
+	TRY(keys_from_root(root, vault->uuid, vault->epoch, &keys, err));
+	TRY(vault_prove(vault, &keys, &created, err));
+	return adopt_keys(vault, &keys, &root, created, err);
+}
+
 /* vault_unlock() but for the line in the audit log. */
 static cof_result unlock(struct vault *vault, const struct slot_secret *secret, int *ret_slot,
 			 struct cof_error *err)
 {
 	_cleanup_(volume_key_freep) struct volume_key *key = NULL;
-	_cleanup_(root_key_freep) struct root_key *root = NULL;
-	_cleanup_(keys_done) struct keys keys = { 0 };
-	time_t created;
 	int slot;
 
-	TRY(check_same_vault(vault, err));
+	TRY(vault_check_same(vault, err));
 	TRY(explain_wrong_key(
 		vault, vault_open_header(vault->header_path, secret, &key, &slot, err), err));
-	TRY(root_key_copy(volume_key_span(key), &root, err));
-	TRY(keys_from_root(root, vault->uuid, vault->epoch, &keys, err));
-	TRY(vault_prove(vault, &keys, &created, err));
-	TRY(adopt_keys(vault, &keys, &root, created, err));
+	TRY(vault_unlock_key(vault, key, err));
 	*ret_slot = slot;
 	return COF_OK;
 }

@@ -243,6 +243,8 @@ cof_result vault_commit(struct vault *vault, const struct vault_write writes[], 
 
 /* ---- unlock methods ---- */
 
+#define VAULT_DETAIL_BYTES 1024 /* our own bound: a command line, or a URL */
+
 /** struct vault_slot - one keyslot of the vault's header and what is known of it */
 struct vault_slot {
 	int number;
@@ -251,6 +253,7 @@ struct vault_slot {
 	char created[32]; /* RFC 3339 or "" */
 	char pbkdf[16];
 	bool unattended; /* opens without a person: tpm2, tang, ... */
+	char detail[VAULT_DETAIL_BYTES]; /* PCRs, a server's URL, a command line, or "" */
 };
 
 /** vault_slots() - works on a locked vault. @ret_slots: caller frees */

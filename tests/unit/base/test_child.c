@@ -99,7 +99,7 @@ static cof_result fetch(const char *command, unsigned int timeout_ms, uint8_t *o
 		.argv = argv, .environment = environment, .apart = true, .timeout_ms = timeout_ms
 	};
 
-	return child_fetch(&spec, out, room, ret_len, err);
+	return child_fetch(&spec, out, room, ret_len, NULL, err);
 }
 
 static void test_fetch_gives_all_bytes_and_no_environment(void **state)
@@ -162,6 +162,7 @@ static void test_fetch_hands_a_descriptor_on(void **state)
 	const char *const argv[] = { "/bin/cat", "/proc/self/fd/3", NULL };
 	struct child_spec spec = { .argv = argv, .apart = true, .timeout_ms = 5000 };
 	uint8_t out[8];
+	int status = -1;
 	int pipe_fds[2];
 	size_t len = 0;
 
@@ -170,7 +171,8 @@ static void test_fetch_hands_a_descriptor_on(void **state)
 	assert_int_equal(write(pipe_fds[1], "given", 5), 5);
 	assert_int_equal(close(pipe_fds[1]), 0);
 	spec.given_fd = pipe_fds[0];
-	assert_ok(child_fetch(&spec, out, sizeof(out), &len, NULL));
+	assert_ok(child_fetch(&spec, out, sizeof(out), &len, &status, NULL));
+	assert_int_equal(status, 0);
 	assert_int_equal(close(pipe_fds[0]), 0);
 	assert_int_equal(len, 5);
 	assert_memory_equal(out, "given", 5);
