@@ -98,18 +98,29 @@ cof_result adopt_options(const char *before, char **ret_options, struct cof_erro
 /* ---- rotate ---- */
 
 /**
+ * struct disk_rotate_spec - options of `key rotate`
+ * @dry_run:         check and change nothing
+ * @without_mirrors: the old key goes although a mirror has it alone
+ */
+struct disk_rotate_spec {
+	bool dry_run;
+	bool without_mirrors;
+};
+
+/**
  * disk_rotate() - give disks new keys
  * @names:   volumes or devices as typed; borrowed
- * @dry_run: check and change nothing
  * @results: @count of them, filled in
  *
  * Per disk: new key durable → its keyslot → unlock test → record and header copy in one
- * transaction → the old keyslot goes → header copy. The disk may be open. At each moment the
- * newest key in the vault opens the disk. Fault points "rotate/...".
+ * transaction → the old keyslot goes, unless a mirror has not got the new key: then the disk fails
+ * with COF_E_REFUSED, and the next run goes on there → header copy. The disk may be open. At each
+ * moment the newest key in the vault opens the disk. Fault points "rotate/...".
  * Fails: the first one's failure, after all were tried
  */
 cof_result disk_rotate(struct vault *vault, const struct paths *paths, const char *const names[],
-		       size_t count, bool dry_run, struct progress *progress,
-		       struct disk_result results[], struct cof_error *err);
+		       size_t count, const struct disk_rotate_spec *spec,
+		       struct progress *progress, struct disk_result results[],
+		       struct cof_error *err);
 
 #endif

@@ -192,6 +192,61 @@ static cof_result replace_key(struct rotating *rotating, struct cof_error *err)
 	return fault_point("rotate/replaced", err);
 }
 
+/* Whether a mirror has the vault as it is now; one that is only behind with the vault's own header,
+ * which another tool has changed, has every key of a disk. */
+static bool is_up_to_date(const struct vault_mirror *mirror, uint32_t epoch, uint64_t revision)
+{
+	return mirror->state == MIRROR_CURRENT ||
+	       (mirror->state == MIRROR_BEHIND && mirror->epoch == epoch &&
+		mirror->revision == revision);
+}
+
+/* The first mirror whose copy has the old key alone; @ret_found is false when there is none. */
+static cof_result find_behind(struct vault *vault, struct vault_mirror *ret_mirror, bool *ret_found,
+			      struct cof_error *err)
+{
+	_cleanup_free_ struct vault_mirror *mirrors = NULL;
+	uint64_t revision;
+	size_t count;
+
+	*ret_found = false;
+	TRY(vault_mirrors(vault, &mirrors, &count, err));
+	TRY(vault_revision(vault, &revision, err));
+	for (size_t i = 0; i < count && !*ret_found; i++) {
+		*ret_found = !is_up_to_date(&mirrors[i], vault_epoch(vault), revision);
+		*ret_mirror = mirrors[i];
+	}
+	return COF_OK;
+}
+
+/* Where a mirror has the old key alone, that key must go on opening the disk: should the vault be
+ * lost, the mirror is all there is. One that is back gets the new key first. */
+static cof_result check_mirrors(const struct rotating *rotating, bool dry_run,
+				struct cof_error *err)
+{
+	struct vault_mirror behind;
+	bool found;
+
+	TRY(find_behind(rotating->vault, &behind, &found, err));
+	if (found && !dry_run) {
+		TRY(vault_sync(rotating->vault, err));
+		TRY(find_behind(rotating->vault, &behind, &found, err));
+	}
+	if (!found || (dry_run && behind.state == MIRROR_BEHIND))
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_REFUSED, rotating->disk->name,
+			     "its old key %s beside the new one: the mirror %s %s the new key",
+			     dry_run ? "would stay valid" : "stays valid", behind.folder,
+			     dry_run ? "would not get" : "has not got"));
+	if (behind.reason[0])
+		cof_error_cause(err, "%s", behind.reason);
+	cof_error_try(err,
+		      "coffer key rotate %s once the mirror can be written; --without-mirrors "
+		      "takes the old key away now",
+		      rotating->disk->name);
+	return (cof_result){ COF_E_REFUSED };
+}
+
 /* Step 4: the old key's keyslot goes, once the new key is proven again, as the vault has it. */
 static cof_result remove_old_slot(struct rotating *rotating, struct cof_error *err)
 {
@@ -253,7 +308,7 @@ struct rotation {
 	const struct paths *paths;
 	const struct disk_set *set;
 	const struct disk_finder *finder;
-	bool dry_run;
+	const struct disk_rotate_spec *spec;
 };
 
 /* Finds the disk and its device. */
@@ -294,30 +349,34 @@ static cof_result rotate_one(const struct rotation *rotation, const char *typed,
 	TRY(disk_state_of(rotation->paths, rotating.disk->name, &state, err));
 	if (state.open)
 		disk_result_open(result, &state);
-	TRY(read_records(&rotating, rotation->dry_run, err));
+	TRY(read_records(&rotating, rotation->spec->dry_run, err));
 	TRY(check(&rotating, err));
-	if (rotation->dry_run) {
+	if (rotation->spec->dry_run) {
 		result->state = "planned";
-		return COF_OK;
+		return rotation->spec->without_mirrors ? COF_OK
+						       : check_mirrors(&rotating, true, err);
 	}
-	result->changed = true;
 	if (!is_replaced(&rotating)) {
+		result->changed = true;
 		TRY(store_key(&rotating, err));
 		TRY(add_slot(&rotating, err));
 		TRY(replace_key(&rotating, err));
 	}
+	if (!rotation->spec->without_mirrors)
+		TRY(check_mirrors(&rotating, false, err));
+	result->changed = true;
 	TRY(remove_old_slot(&rotating, err));
 	return finish(&rotating, err);
 }
 
 cof_result disk_rotate(struct vault *vault, const struct paths *paths, const char *const names[],
-		       size_t count, bool dry_run, struct progress *progress,
+		       size_t count, const struct disk_rotate_spec *spec, struct progress *progress,
 		       struct disk_result results[], struct cof_error *err)
 {
 	_cleanup_(disk_set_done) struct disk_set set = { 0 };
 	_cleanup_(disk_finder_done) struct disk_finder finder = { 0 };
 	struct rotation rotation = {
-		.vault = vault, .paths = paths, .set = &set, .finder = &finder, .dry_run = dry_run
+		.vault = vault, .paths = paths, .set = &set, .finder = &finder, .spec = spec
 	};
 	_cleanup_fd_ int lock = -1;
 
@@ -333,7 +392,7 @@ cof_result disk_rotate(struct vault *vault, const struct paths *paths, const cha
 		progress_step(progress, i, names[i], "rotating its key");
 		if (cof_failed(rotate_one(&rotation, names[i], &results[i], &failure)))
 			disk_result_fail(&results[i], &failure);
-		if (!dry_run)
+		if (!spec->dry_run)
 			disk_audit(vault, paths, AUDIT_KEY_ROTATE, &results[i], 1);
 		progress_end(progress, i, results[i].name, results[i].state);
 	}

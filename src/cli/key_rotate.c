@@ -41,6 +41,8 @@ static cof_result run_rotate(struct cli_call *call, struct cof_error *err)
 	_cleanup_(progress_freep) struct progress *progress = NULL;
 	_cleanup_free_ struct disk_result *results = NULL;
 	_cleanup_free_ const char **names = NULL;
+	struct disk_rotate_spec spec = { .dry_run = call->dry_run,
+					 .without_mirrors = cli_flag(call, "without-mirrors") };
 	size_t count = call->arg_count;
 
 	ENSURE(cli_flag(call, "all") || count > 0, err, COF_E_USAGE, NULL,
@@ -58,8 +60,7 @@ static cof_result run_rotate(struct cli_call *call, struct cof_error *err)
 	TRY(choose(call, all, names, &count, err));
 	TRY(progress_new(count, call->json || call->quiet, &progress, err));
 	/* Every failure is in the results as well, from where the first is passed up. */
-	cof_ignore(disk_rotate(vault, call->paths, names, count, call->dry_run, progress, results,
-			       err));
+	cof_ignore(disk_rotate(vault, call->paths, names, count, &spec, progress, results, err));
 	progress_free(TAKE(progress));
 	if (count == 0)
 		cli_say(call, "the vault has no disks: nothing to do");
@@ -84,13 +85,20 @@ const struct cli_verb cli_verb_key_rotate = {
 		"A disk that is absent, whose header is damaged or differs from its copy in the "
 		"vault otherwise than by keyslots, or that has no free keyslot keeps its key; the "
 		"others are rotated all the same.\n\n"
+		"Where a mirror could not be written, the new key is used, and the old one stays "
+		"valid: the copy in that mirror has no other. The same command takes the old one "
+		"away once the mirror is back.\n\n"
 		"The data stays encrypted with the same volume key: somebody who has the old key "
 		"and an old copy of the header can still read the disk. The old key and the header "
 		"copy of before stay in the vault's history.",
 	.options =
-		(const struct cli_option[]){ { "all", CLI_FLAG, NULL, "every disk of the vault" },
-					     CLI_UNLOCK_OPTIONS,
-					     { 0 } },
+		(const struct cli_option[]){
+			{ "all", CLI_FLAG, NULL, "every disk of the vault" },
+			{ "without-mirrors", CLI_FLAG, NULL,
+			  "take the old key away although a mirror has not got "
+			  "the new one" },
+			CLI_UNLOCK_OPTIONS,
+			{ 0 } },
 	.examples =
 		(const struct cli_example[]){
 			{ "coffer key rotate --all", "new keys for all disks" },

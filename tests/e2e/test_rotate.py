@@ -2,12 +2,14 @@
 """`key rotate`: new keys for disks."""
 
 import os
+import shutil
 
 import pytest
 
 import rig
 from rig import DAMAGED, DONE, NO_DEVICE, REFUSED, USAGE, WRONG_KEY, mounted, tool
 from test_adopt import CHEAP, add_slot, keys_of, opens, slots, stored_key
+from test_mirrors import configure
 
 
 def rotate(coffer, *words, **more):
@@ -262,6 +264,67 @@ def test_dry_run_changes_nothing(coffer, formatted):
     assert "would get a new key" in coffer.run("key", "rotate", "--all", "--dry-run",
                                                *coffer.secret()).out
     assert (formatted.digest(), keys_of(coffer)) == before
+
+
+# ---- mirrors ----
+
+@pytest.fixture
+def mirror(coffer, formatted):
+    """A mirror that has got the disk's key."""
+    folder = coffer.folder / "mirror"
+    folder.mkdir()
+    configure(coffer, folder)
+    coffer.run("unlock", *coffer.secret())
+    coffer.run("lock")
+    return folder
+
+
+def opens_from(coffer, mirror, disk, place):
+    """Whether a vault that is made of the mirror alone opens the disk."""
+    other = rig.Coffer(place / "other")
+    shutil.copytree(next(mirror.glob("coffer-*")), other.vault)
+    other.recovery = coffer.recovery
+    opened = other.run("disk", "open", "--test", disk, *other.secret(), expect=None)
+    shutil.rmtree(other.folder)
+    return opened.status == DONE
+
+
+def test_old_key_stays_while_a_mirror_has_it_alone(coffer, formatted, mirror, place):
+    disk = formatted
+    mirror.rename(place / "drawer")
+    planned = rotate(coffer, disk.volume, "--dry-run", expect=REFUSED)
+    assert str(mirror) in planned.err
+    for _ in range(2):
+        told = rotate(coffer, disk.volume, expect=REFUSED)
+        assert str(mirror) in told.err and "--without-mirrors" in told.err
+        assert f"coffer key rotate {disk.volume}" in told.err
+        assert len(slots(disk)) == 2 and opens(disk, stored_key(coffer, disk.volume))
+        assert opens_from(coffer, place / "drawer", disk, place)
+    new = stored_key(coffer, disk.volume).read_bytes()
+    (place / "drawer").rename(mirror)
+    assert rotate(coffer, disk.volume).disks[0]["changed"]
+    assert len(slots(disk)) == 1 and stored_key(coffer, disk.volume).read_bytes() == new
+    assert opens_from(coffer, mirror, disk, place) and kinds(coffer) == ["disk", "disk-header"]
+
+
+def test_old_key_goes_without_the_mirrors_when_told_so(coffer, formatted, mirror, place):
+    mirror.rename(place / "drawer")
+    rotate(coffer, formatted.volume, expect=REFUSED)
+    rotate(coffer, formatted.volume, "--without-mirrors")
+    assert len(slots(formatted)) == 1 and kinds(coffer) == ["disk", "disk-header"]
+
+
+def test_old_key_stays_while_a_mirror_is_full(coffer, formatted, mirror, make_disk):
+    small = make_disk(size_mib=4)
+    tool("mkfs.ext4", "-q", small)
+    point = coffer.folder / "small"
+    configure(coffer, mirror, point)
+    with mounted(small, point):
+        assert "room" in rotate(coffer, formatted.volume, expect=REFUSED).err
+        assert len(slots(formatted)) == 2
+    configure(coffer, mirror)
+    rotate(coffer, formatted.volume)
+    assert len(slots(formatted)) == 1
 
 
 # ---- interrupted ----
