@@ -280,13 +280,15 @@ cof_result disk_refresh_copy(struct vault *vault, const struct paths *paths, con
 
 /* ---- proof: the stored key opens the header on the device ---- */
 
-/** disk_proof_write() - note that the header @copy was opened with the stored key; in
- * ROOT/run/coffer/proof, gone with a reboot */
-cof_result disk_proof_write(const struct paths *paths, const char *name, struct span copy,
+/** disk_proof_write() - note that the header @copy was opened with the stored key, and of which
+ * state of the vault that is; in ROOT/run/coffer/proof, gone with a reboot */
+cof_result disk_proof_write(struct vault *vault, const struct paths *paths, const char *name,
+			    struct span copy, struct cof_error *err);
+/** disk_proof_holds() - whether the header of @source is still the one that was noted, and the
+ * vault's record the one of then or a later one. @ret_older: the vault is older than it was then */
+cof_result disk_proof_holds(struct vault *vault, const struct paths *paths, const char *name,
+			    const char *source, bool *ret_holds, bool *ret_older,
 			    struct cof_error *err);
-/** disk_proof_holds() - whether the header of @source is still the one that was noted */
-cof_result disk_proof_holds(const struct paths *paths, const char *name, const char *source,
-			    bool *ret_holds, struct cof_error *err);
 /** disk_proof_exists() - whether the volume was opened with a key from a vault since the boot */
 bool disk_proof_exists(const struct paths *paths, const char *name);
 /** disk_proof_remove() - when the volume is closed */

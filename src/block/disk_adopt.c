@@ -202,7 +202,7 @@ static cof_result adopt_one(struct adopting *adopting, struct cof_error *err)
 	TRY(store_copy(adopting, key, err));
 	TRY(write_crypttab(adopting, err));
 	TRY(remove_others(adopting, key, err));
-	disk_proof_renew(adopting->paths, job->disk.name, job->device->node);
+	disk_proof_renew(adopting->vault, adopting->paths, job->disk.name, job->device->node);
 	return show_state(adopting, err);
 }
 

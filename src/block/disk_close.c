@@ -132,13 +132,27 @@ static cof_result prove_with_key(const struct closing *closing, const struct dis
 
 /* Without the vault's keys: the header is the one that the stored key opened. */
 static cof_result prove_by_note(const struct closing *closing, const struct disk_open_state *state,
-				struct cof_error *err)
+				struct disk_result *result, struct cof_error *err)
 {
 	bool holds = false;
+	bool older = false;
 
-	TRY(disk_proof_holds(closing->paths, state->name, state->source, &holds, err));
+	TRY(disk_proof_holds(closing->vault, closing->paths, state->name, state->source, &holds,
+			     &older, err));
+	if (holds && older)
+		(void)snprintf(result->note, sizeof(result->note),
+			       "the vault is older than it was when the disk was opened, with the "
+			       "same key of this disk");
 	if (holds)
 		return COF_OK;
+	if (older) {
+		cof_ignore(cof_raise(err, COF_E_LOCKED, state->name,
+				     "the vault is locked and older than it was when the disk was "
+				     "opened: it may have another key of this disk"));
+		cof_error_try(err, "coffer unlock, which tells where the newest copy is; or copy "
+				   "the data elsewhere while the disk is open");
+		return (cof_result){ COF_E_LOCKED };
+	}
 	cof_ignore(cof_raise(err, COF_E_LOCKED, state->name,
 			     "the vault is locked, and nothing else proves that its key opens the "
 			     "header that the disk has now"));
@@ -167,7 +181,7 @@ static cof_result refuse_keyless(const struct closing *closing, const struct dis
 
 /* Loss protection: a disk of the vault is closed only if it could be opened again. */
 static cof_result prove(const struct closing *closing, const struct disk_open_state *state,
-			struct cof_error *err)
+			struct disk_result *result, struct cof_error *err)
 {
 	cof_result proven;
 
@@ -177,7 +191,7 @@ static cof_result prove(const struct closing *closing, const struct disk_open_st
 	if (!has_record(closing, state->name))
 		return refuse_keyless(closing, state, err);
 	if (!vault_is_unlocked(closing->vault))
-		return prove_by_note(closing, state, err);
+		return prove_by_note(closing, state, result, err);
 	proven = prove_with_key(closing, state, err);
 	if (!cof_failed(proven))
 		return COF_OK;
@@ -231,7 +245,7 @@ static cof_result close_one(const struct closing *closing, const char *typed,
 	}
 	disk_result_open(result, &state);
 	TRY(refuse_in_use(&state, err));
-	TRY(prove(closing, &state, err));
+	TRY(prove(closing, &state, result, err));
 	if (closing->spec->dry_run) {
 		result->state = "planned";
 		result->did = "would be closed";

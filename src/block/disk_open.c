@@ -81,12 +81,16 @@ static cof_result take_key(struct opening *opening, const char *name, struct slo
 }
 
 /* Notes what the header was like when the stored key opened it; only closing needs it. */
-static void note_proof(const struct paths *paths, const struct disk *disk, const char *source)
+static void note_proof(struct opening *opening, const struct disk *disk, const char *source)
 {
 	_cleanup_buffer_ struct buffer copy = { 0 };
 
-	if (!cof_failed(luks_copy_header(source, &copy, NULL)))
-		cof_ignore(disk_proof_write(paths, disk->name, buffer_span(&copy), NULL));
+	if (cof_failed(luks_copy_header(source, &copy, NULL)))
+		return;
+	(void)pthread_mutex_lock(&opening->vault_lock);
+	cof_ignore(disk_proof_write(opening->vault, opening->paths, disk->name, buffer_span(&copy),
+				    NULL));
+	(void)pthread_mutex_unlock(&opening->vault_lock);
 }
 
 /* A header that another tool has changed is copied; one that is not as its copy does not keep the
@@ -101,7 +105,7 @@ static void keep_copy(struct opening *opening, const struct disk *disk, const ch
 	kept = disk_refresh_copy(opening->vault, opening->paths, disk->name, source, key, &error);
 	(void)pthread_mutex_unlock(&opening->vault_lock);
 	if (!cof_failed(kept))
-		note_proof(opening->paths, disk, source);
+		note_proof(opening, disk, source);
 	else
 		(void)snprintf(result->note, sizeof(result->note),
 			       "its header is not as its copy in the vault: coffer disk header "

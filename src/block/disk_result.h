@@ -69,7 +69,8 @@ cof_result disk_proof_names(const struct paths *paths, char ***ret_names, struct
  * disk_proof_renew() - after a header that was proven again has changed: the note of the proof
  * follows it, where there is one; only closing with a locked vault needs it
  */
-void disk_proof_renew(const struct paths *paths, const char *name, const char *source);
+void disk_proof_renew(struct vault *vault, const struct paths *paths, const char *name,
+		      const char *source);
 
 /**
  * disk_lookup() - the disk of the vault that a typed name means: by volume, by the LUKS UUID on a

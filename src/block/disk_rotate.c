@@ -298,7 +298,7 @@ static cof_result finish(struct rotating *rotating, struct cof_error *err)
 	if (!same)
 		writes[count++] = (struct vault_write){ .record = copy };
 	TRY(vault_commit(rotating->vault, writes, count, err));
-	disk_proof_renew(rotating->paths, rotating->disk->name, rotating->node);
+	disk_proof_renew(rotating->vault, rotating->paths, rotating->disk->name, rotating->node);
 	return fault_point("rotate/done", err);
 }
 

@@ -244,8 +244,9 @@ static void renew_proof(const struct header_work *work, const struct header_job 
 {
 	_cleanup_buffer_ struct buffer copy = { 0 };
 
-	if (!cof_failed(luks_copy_header(job->device->node, &copy, NULL)))
-		cof_ignore(disk_proof_write(work->paths, job->disk.name, buffer_span(&copy), NULL));
+	if (work->vault && !cof_failed(luks_copy_header(job->device->node, &copy, NULL)))
+		cof_ignore(disk_proof_write(work->vault, work->paths, job->disk.name,
+					    buffer_span(&copy), NULL));
 }
 
 cof_result header_repair_run(struct header_work *work, struct header_plan *plan,

@@ -94,6 +94,18 @@ static cof_result run_open(struct cli_call *call, struct cof_error *err)
 	return opened;
 }
 
+/* Says that a vault which stays locked is older than a mark, as unlocking would. */
+static void warn_of_older(struct vault *vault)
+{
+	struct cof_error warning = { 0 };
+
+	if (!vault_is_unlocked(vault) && cof_failed(vault_check_older(vault, &warning))) {
+		(void)snprintf(warning.headline, sizeof(warning.headline),
+			       "warning: the vault is not the newest that is known");
+		cli_report(&warning);
+	}
+}
+
 /* The vault for `disk close`, unlocked where that needs no question; NULL when there is none. With
  * --force a vault that is damaged keeps no disk open. */
 static cof_result vault_for_closing(struct cli_call *call, struct vault **ret_vault,
@@ -109,6 +121,11 @@ static cof_result vault_for_closing(struct cli_call *call, struct vault **ret_va
 	if (!can_unlock && !cof_failed(agent_query(call->paths, &agent, NULL)))
 		can_unlock = agent.unlocked;
 	opened = cli_open_vault(call, can_unlock, ret_vault, err);
+	/* What keeps an older vault locked keeps no disk open whose own proof holds. */
+	if (opened.code == COF_E_AUTH && !cli_value(call, "passphrase-file"))
+		opened = cli_open_vault(call, false, ret_vault, err);
+	if (!cof_failed(opened))
+		warn_of_older(*ret_vault);
 	if (!cof_failed(opened) || !cli_flag(call, "force"))
 		return opened;
 	if (err)

@@ -65,3 +65,23 @@ cof_result vault_check_keystore(struct vault *vault, struct cof_error *err)
 	       "the keystore is missing or damaged");
 	return copy_try_newest(vault, vault->engine->check(vault->keystore, err), err);
 }
+
+cof_result vault_locate(struct vault *vault, const char *kind, const char *name,
+			struct vault_position *ret_position, struct cof_error *err)
+{
+	struct vault_position position = { .epoch = vault->epoch };
+	_cleanup_row_ struct row row = { 0 };
+	_cleanup_free_ char *key = NULL;
+	struct sealed_header header;
+
+	TRY(sealed_revision(vault, &position.revision, err));
+	TRY(record_row_key(&key, kind, name, err));
+	TRY(row_get(vault, key, &row, err));
+	if (row.found) {
+		TRY(sealed_parse(buffer_span(&row.value), key, &header, NULL, err));
+		TRY(sha256(buffer_span(&row.value), position.digest, err));
+		position.generation = header.generation;
+	}
+	*ret_position = position;
+	return COF_OK;
+}

@@ -197,6 +197,16 @@ static cof_result refuse(const struct vault *vault, const struct known *known,
 	return result;
 }
 
+cof_result vault_check_older(struct vault *vault, struct cof_error *err)
+{
+	_cleanup_known_ struct known known = { 0 };
+	bool is_older;
+
+	TRY(sealed_revision(vault, &vault->manifest.revision, err));
+	TRY(survey(vault, &known, &is_older, err));
+	return is_older ? refuse(vault, &known, err) : COF_OK;
+}
+
 cof_result mark_check(struct vault *vault, struct cof_error *err)
 {
 	_cleanup_known_ struct known known = { 0 };

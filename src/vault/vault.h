@@ -392,6 +392,25 @@ cof_result vault_sync(struct vault *vault, struct cof_error *err);
 /** vault_revision() - of the vault: grows with every commit of records, as its manifest says;
  * works on a locked vault, where it is not proven */
 cof_result vault_revision(struct vault *vault, uint64_t *ret_revision, struct cof_error *err);
+/**
+ * struct vault_position - the state of the vault that a record is of; not proven
+ * @epoch, @revision: of the vault
+ * @generation: of the record; 0: there is none
+ * @digest: of the record as it is stored, SHA-256
+ */
+struct vault_position {
+	uint32_t epoch;
+	uint64_t revision;
+	uint64_t generation;
+	uint8_t digest[32];
+};
+
+/** vault_locate() - works on a locked vault. Fails: COF_E_FORMAT, COF_E_IO */
+cof_result vault_locate(struct vault *vault, const char *kind, const char *name,
+			struct vault_position *ret_position, struct cof_error *err);
+/** vault_check_older() - what unlocking checks, for a locked vault too, where marks are believed as
+ * they stand: that none that can be reached is newer than the keystore. Fails: COF_E_AUTH */
+cof_result vault_check_older(struct vault *vault, struct cof_error *err);
 /** vault_stamp() - a number that changes with whatever is written to the keystore; 0: there is none
  * that can be read */
 uint64_t vault_stamp(const struct paths *paths);

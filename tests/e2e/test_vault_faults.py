@@ -210,6 +210,91 @@ def test_mirror_that_is_a_link_is_reported_and_left_alone(coffer, mirror):
     assert list(victim.iterdir()) == []
 
 
+# ---- an older vault under an open disk ----
+
+def put_back(coffer, older):
+    shutil.rmtree(coffer.vault)
+    older.rename(coffer.vault)
+
+
+@pytest.fixture
+def older(coffer, disk):
+    """A copy of the vault as it was before the disk was opened; the vault has moved on since."""
+    coffer.format(disk)
+    coffer.close(disk)
+    shutil.copytree(coffer.vault, coffer.folder / "older")
+    coffer.run("unlock", *coffer.secret())
+    coffer.run("lock")
+    coffer.open(disk)
+    return coffer.folder / "older"
+
+
+def test_close_says_that_the_vault_is_older_and_closes_what_its_key_opens(coffer, disk, older):
+    put_back(coffer, older)
+    told = coffer.run("disk", "close", disk, "--json")
+    assert told.disks[0]["state"] == "closed" and "older" in told.disks[0]["note"]
+    coffer.open(disk)
+
+
+def test_close_keeps_a_disk_open_whose_key_an_older_vault_may_not_have(coffer, disk, older):
+    coffer.run("key", "rotate", disk, *coffer.secret())
+    put_back(coffer, older)
+    told = coffer.run("disk", "close", disk, "--json", expect=LOCKED)
+    assert "older" in told.err and told.disks[0]["state"] == "open"
+    told = coffer.close(disk, expect=REFUSED)
+    assert "could not be opened again" in told.err
+
+
+def test_close_names_the_mirror_that_is_newer(coffer, mirror, disk, older):
+    put_back(coffer, older)
+    told = coffer.run("disk", "close", disk)
+    assert "not the newest" in told.err and f"cp -a {mirror}" in told.err
+
+
+def test_close_of_a_vault_that_is_not_older_says_nothing(coffer, disk):
+    coffer.format(disk)
+    coffer.run("unlock", *coffer.secret())
+    coffer.run("lock")
+    told = coffer.run("disk", "close", disk, "--json")
+    assert told.disks[0]["note"] is None and told.err == ""
+
+
+# ---- a damaged keystore ----
+
+def damaged(content, at):
+    if at == "cut off":
+        return content[:5000]
+    start = len(content) * at // 100 // 4096 * 4096
+    return content[:start] + bytes(4096) + content[start + 4096:]
+
+
+@pytest.mark.parametrize("at", ["cut off", 0, 30, 60, 90])
+def test_damage_of_the_keystore_is_named_with_a_way_out(coffer, mirror, disk, at):
+    coffer.format(disk)
+    coffer.close(disk)
+    keystore = coffer.vault / "vault.db"
+    keystore.write_bytes(damaged(keystore.read_bytes(), at))
+    status = coffer.run("status", expect=DAMAGED)
+    assert "vault.db" in status.err and f"cp -a {mirror}" in status.err
+    for verb in (["disk", "list"], ["key", "list", *coffer.secret()],
+                 ["enroll", "file", coffer.folder / "a.key", *coffer.secret()]):
+        told = coffer.run(*verb, expect=None)
+        assert told.status == 0 or "try:" in told.err, told
+
+
+def test_damaged_audit_log_shows_in_status(coffer):
+    log = coffer.vault / "audit.log"
+    log.write_text(log.read_text().replace('"done"', '"gone"', 1))
+    told = coffer.run("status", expect=DAMAGED)
+    assert "audit log" in told.err and "coffer audit --accept" in told.err and "locked" in told.out
+
+
+def test_line_that_a_power_cut_left_is_no_damage_in_status(coffer):
+    with open(coffer.vault / "audit.log", "a", encoding="utf-8") as log:
+        log.write('{"seq":4,"time":"2026-')
+    coffer.run("status")
+
+
 # ---- status --check ----
 
 def test_status_check_counts_records_that_open(coffer, disk):
