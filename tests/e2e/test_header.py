@@ -7,7 +7,7 @@ import signal
 import pytest
 
 import rig
-from rig import DAMAGED, DONE, LOCKED, NO_DEVICE, REFUSED, tool
+from rig import DAMAGED, DONE, LOCKED, NO_DEVICE, REFUSED, USAGE, tool
 
 KIB = 1024
 AREA = 16 * KIB  # of each of the two places of LUKS2's metadata
@@ -526,7 +526,7 @@ def test_list_and_status_name_damage_and_what_mends_it(coffer, disk, damage):
     assert f"`coffer disk header repair {disk.volume}`" in \
         coffer.run("disk", "status", *coffer.secret()).out
     repair(coffer, disk)
-    assert "header repair" not in coffer.run("disk", "list", *coffer.secret()).out
+    assert f"header repair {disk}`" not in coffer.run("disk", "list", *coffer.secret()).out
     assert coffer.run("disk", "status", "--json", *coffer.secret()).disks[0]["header"] == "good"
 
 
@@ -555,3 +555,17 @@ def test_open_of_a_damaged_header_opens_and_says_so(coffer, disk):
     coffer.close(disk)
     zero(disk, 4 * KIB)
     assert f"coffer disk header check {disk.volume}" in coffer.open(disk).disks[0]["note"]
+
+
+def test_check_without_names_looks_at_every_disk(coffer, make_disk):
+    disks = [make_disk(), make_disk()]
+    coffer.format(*disks)
+    coffer.close("--all")
+    shown = coffer.run("disk", "header", "check", "--json", *coffer.secret()).disks
+    assert {one["name"] for one in shown} == {disk.volume for disk in disks}
+    disks[0].write(0, bytes(4096))
+    told = coffer.run("disk", "header", "check", *coffer.secret(), expect=DAMAGED)
+    assert disks[0].volume in told.err and disks[1].volume in told.out
+    for verb in ("backup", "repair"):
+        told = coffer.run("disk", "header", verb, *coffer.secret(), expect=USAGE).err
+        assert "no device is named, nor --all" in told
