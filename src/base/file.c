@@ -102,6 +102,26 @@ cof_result fd_pread_all(int fd, void *out, size_t len, uint64_t offset_bytes, co
 	return COF_OK;
 }
 
+cof_result fd_pwrite_all(int fd, struct span bytes, uint64_t offset_bytes, const char *subject,
+			 struct cof_error *err)
+{
+	size_t done = 0;
+
+	while (done < bytes.len) {
+		ssize_t put = pwrite(fd, bytes.data + done, bytes.len - done,
+				     (off_t)(offset_bytes + done));
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return cof_raise_errno(err, errno, subject,
+					       "cannot be written at byte %llu",
+					       (unsigned long long)(offset_bytes + done));
+		done += (size_t)put;
+	}
+	return COF_OK;
+}
+
 /* Everything that an open file has. */
 static cof_result read_whole(int fd, const char *path, size_t max_bytes, struct buffer *ret_content,
 			     struct cof_error *err)

@@ -115,5 +115,8 @@ cof_result fd_read_all(int fd, void *out, size_t len, const char *subject, struc
 /** fd_pread_all() - the same at an offset in bytes */
 cof_result fd_pread_all(int fd, void *out, size_t len, uint64_t offset_bytes, const char *subject,
 			struct cof_error *err);
+/** fd_pwrite_all() - fd_write_all() at an offset in bytes */
+cof_result fd_pwrite_all(int fd, struct span bytes, uint64_t offset_bytes, const char *subject,
+			 struct cof_error *err);
 
 #endif

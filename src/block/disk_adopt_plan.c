@@ -356,7 +356,7 @@ static cof_result plan_one(const struct planning *planning, const char *typed,
 }
 
 /* A device, or a name, that stands twice on the command line. */
-static cof_result refuse_twice(const struct disk_adopt_plan *plan, size_t index,
+static cof_result refuse_twins(const struct disk_adopt_plan *plan, size_t index,
 			       struct cof_error *err)
 {
 	const struct disk_adopt_job *job = &plan->jobs[index];
@@ -364,13 +364,9 @@ static cof_result refuse_twice(const struct disk_adopt_plan *plan, size_t index,
 	for (size_t i = 0; i < index; i++) {
 		const struct disk_adopt_job *other = &plan->jobs[i];
 
-		if (other->result.error.code != COF_E_NONE)
-			continue;
-		ENSURE(other->device->number != job->device->number, err, COF_E_USAGE,
-		       job->device->node, "is named twice");
-		ENSURE(strcmp(other->disk.name, job->disk.name) != 0, err, COF_E_REFUSED,
-		       job->disk.name, "would be the name of both %s and %s", other->device->node,
-		       job->device->node);
+		if (other->result.error.code == COF_E_NONE)
+			TRY(disk_check_twins(other->device, other->disk.name, job->device,
+					     job->disk.name, err));
 	}
 	return COF_OK;
 }
@@ -403,7 +399,7 @@ cof_result disk_adopt_plan(struct vault *vault, const struct paths *paths,
 
 		disk_result_start(&job->result, devices[i]);
 		if (cof_failed(plan_one(&planning, devices[i], job, &refusal)) ||
-		    cof_failed(refuse_twice(&plan, i, &refusal)))
+		    cof_failed(refuse_twins(&plan, i, &refusal)))
 			disk_result_fail(&job->result, &refusal);
 	}
 

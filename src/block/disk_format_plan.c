@@ -381,13 +381,9 @@ static cof_result refuse_twins(const struct disk_format_plan *plan, size_t index
 	for (size_t i = 0; i < index; i++) {
 		const struct disk_format_job *other = &plan->jobs[i];
 
-		if (other->result.error.code != COF_E_NONE)
-			continue;
-		ENSURE(other->device->number != job->device->number, err, COF_E_USAGE,
-		       job->device->node, "is named twice");
-		ENSURE(strcmp(other->disk.name, job->disk.name) != 0, err, COF_E_REFUSED,
-		       job->disk.name, "would be the name of both %s and %s", other->device->node,
-		       job->device->node);
+		if (other->result.error.code == COF_E_NONE)
+			TRY(disk_check_twins(other->device, other->disk.name, job->device,
+					     job->disk.name, err));
 	}
 	return COF_OK;
 }

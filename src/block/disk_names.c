@@ -55,3 +55,13 @@ cof_result disk_check_names(const char *const names[], size_t count, struct disk
 	}
 	return disk_first_failure(results, count, err);
 }
+
+cof_result disk_check_twins(const struct device *first, const char *first_name,
+			    const struct device *second, const char *second_name,
+			    struct cof_error *err)
+{
+	ENSURE(first->number != second->number, err, COF_E_USAGE, second->node, "is named twice");
+	ENSURE(strcmp(first_name, second_name) != 0, err, COF_E_REFUSED, second_name,
+	       "would be the name of both %s and %s", first->node, second->node);
+	return COF_OK;
+}

@@ -10,6 +10,7 @@
 
 #include "context.h"
 #include "fault.h"
+#include "file.h"
 #include "fresh.h"
 #include "header_copy.h"
 #include "header_plan.h"
@@ -20,25 +21,6 @@ void luks_rehearsal_done(struct luks_rehearsal *rehearsal)
 	*rehearsal = LUKS_REHEARSAL_NONE;
 }
 #define _cleanup_rehearsal_ _cleanup_(luks_rehearsal_done)
-
-/* Writes all bytes to their place. */
-static cof_result write_at(int fd, struct span bytes, uint64_t offset_bytes, const char *subject,
-			   struct cof_error *err)
-{
-	size_t done = 0;
-
-	while (done < bytes.len) {
-		ssize_t put = pwrite(fd, bytes.data + done, bytes.len - done,
-				     (off_t)(offset_bytes + done));
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return cof_raise_errno(err, errno, subject, "cannot be written");
-		done += (size_t)put;
-	}
-	return COF_OK;
-}
 
 /* An empty file in memory. */
 static cof_result rehearsal_new(const char *device, uint64_t size_bytes,
@@ -72,7 +54,7 @@ static cof_result rehearsal_copy(const struct luks_rehearsal *rehearsal, const s
 	TRY(buffer_reserve(&part, (size_t)part_bytes, err));
 	part.len = (size_t)part_bytes;
 	TRY(fresh_read(fresh, part.data, part.len, offset_bytes, device, err));
-	return write_at(rehearsal->memory_fd, buffer_span(&part), offset_bytes, device, err);
+	return fd_pwrite_all(rehearsal->memory_fd, buffer_span(&part), offset_bytes, device, err);
 }
 
 /* Puts what is to be written over what is there. */
@@ -80,8 +62,8 @@ static cof_result rehearsal_apply(const struct luks_rehearsal *rehearsal, const 
 				  const struct luks_writes *writes, struct cof_error *err)
 {
 	for (size_t i = 0; i < writes->count; i++)
-		TRY(write_at(rehearsal->memory_fd, buffer_span(&writes->items[i].bytes),
-			     writes->items[i].offset_bytes, device, err));
+		TRY(fd_pwrite_all(rehearsal->memory_fd, buffer_span(&writes->items[i].bytes),
+				  writes->items[i].offset_bytes, device, err));
 	return COF_OK;
 }
 
@@ -136,7 +118,7 @@ cof_result luks_rehearse_copy(struct span copy, struct luks_rehearsal *ret_rehea
 
 	TRY(header_copy_decode(copy, "header copy", &about, &image, err));
 	TRY(rehearsal_new("header copy", image.len, &rehearsal, err));
-	TRY(write_at(rehearsal.memory_fd, buffer_span(&image), 0, "header copy", err));
+	TRY(fd_pwrite_all(rehearsal.memory_fd, buffer_span(&image), 0, "header copy", err));
 
 	*ret_rehearsal = rehearsal;
 	rehearsal = LUKS_REHEARSAL_NONE;
@@ -165,8 +147,8 @@ static cof_result expand(struct span copy, struct expanded *expanded, struct cof
 	expanded->file = LUKS_REHEARSAL_NONE;
 	TRY(header_copy_decode(copy, "header copy", &about, &expanded->image, err));
 	TRY(rehearsal_new("header copy", expanded->image.len, &expanded->file, err));
-	TRY(write_at(expanded->file.memory_fd, buffer_span(&expanded->image), 0, "header copy",
-		     err));
+	TRY(fd_pwrite_all(expanded->file.memory_fd, buffer_span(&expanded->image), 0, "header copy",
+			  err));
 	return luks_context_load(expanded->file.path, NULL, &expanded->context, err);
 }
 
@@ -290,7 +272,8 @@ cof_result luks_writes_run(const char *device, const struct luks_writes *writes,
 	for (size_t i = 0; i < writes->count; i++) {
 		const struct luks_write *write = &writes->items[i];
 
-		TRY(write_at(fd, buffer_span(&write->bytes), write->offset_bytes, device, err));
+		TRY(fd_pwrite_all(fd, buffer_span(&write->bytes), write->offset_bytes, device,
+				  err));
 		if (fsync(fd) < 0)
 			return cof_raise_errno(err, errno, device, "cannot be made durable");
 		TRY(read_back(device, write, err));

@@ -4,29 +4,11 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "file.h"
+
 #define STEP_BYTES (64u * 1024)
 /* At the start and the end of a device: there lie the signatures that libblkid knows. */
 #define SIGNATURES_BYTES (1024u * 1024)
-
-/* Writes all bytes to their place. */
-static cof_result write_at(int fd, struct span bytes, uint64_t offset_bytes, const char *device,
-			   struct cof_error *err)
-{
-	size_t done = 0;
-
-	while (done < bytes.len) {
-		ssize_t put = pwrite(fd, bytes.data + done, bytes.len - done,
-				     (off_t)(offset_bytes + done));
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return cof_raise_errno(err, errno, device,
-					       "no memory for a copy of its header");
-		done += (size_t)put;
-	}
-	return COF_OK;
-}
 
 cof_result snapshot_add(const struct snapshot *snapshot, const char *device, uint64_t offset_bytes,
 			uint64_t part_bytes, struct cof_error *err)
@@ -40,8 +22,9 @@ cof_result snapshot_add(const struct snapshot *snapshot, const char *device, uin
 			part_bytes - done < STEP_BYTES ? (size_t)(part_bytes - done) : STEP_BYTES;
 		TRY(fresh_read(&snapshot->device, step.data, step.len, offset_bytes + done, device,
 			       err));
-		TRY(write_at(snapshot->memory_fd, buffer_span(&step), offset_bytes + done, device,
-			     err));
+		TRY(cof_explain(fd_pwrite_all(snapshot->memory_fd, buffer_span(&step),
+					      offset_bytes + done, "memory", err),
+				err, NULL, "no memory for a copy of the header of %s", device));
 		done += step.len;
 	}
 	return COF_OK;

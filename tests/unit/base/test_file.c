@@ -209,6 +209,23 @@ static void test_pread_past_the_end_is_a_format_error(void **state)
 	assert_fails(fd_pread_all(fd, out, 4, 3, "a", NULL), COF_E_FORMAT);
 }
 
+static void test_pwrite_puts_all_bytes_at_their_place(void **state)
+{
+	_cleanup_buffer_ struct buffer content = { 0 };
+	_cleanup_fd_ int fd = -1;
+	_cleanup_fd_ int full = open("/dev/full", O_RDWR);
+
+	(void)state;
+	assert_ok(file_replace(in_folder("a"), span_of_text("123456"), 0600, NULL));
+	fd = open(in_folder("a"), O_RDWR);
+	assert_ok(fd_pwrite_all(fd, span_of_text("xyz"), 4, "a", NULL));
+	assert_ok(file_read(in_folder("a"), 100, &content, NULL));
+	assert_int_equal(content.len, 7);
+	assert_memory_equal(content.data, "1234xyz", 7);
+	assert_fails(fd_pwrite_all(full, span_of_text("xyz"), 4, "full", NULL), COF_E_NOSPC);
+	assert_fails(fd_pwrite_all(-1, span_of_text("xyz"), 4, "none", NULL), COF_E_IO);
+}
+
 static void test_read_plain_reads_a_regular_file(void **state)
 {
 	_cleanup_buffer_ struct buffer content = { 0 };
@@ -322,6 +339,7 @@ int main(void)
 		FILE_TEST(test_folder_make_makes_parents_and_accepts_what_is_there),
 		FILE_TEST(test_lock_held_by_another_process_is_busy_and_names_it),
 		FILE_TEST(test_pread_past_the_end_is_a_format_error),
+		FILE_TEST(test_pwrite_puts_all_bytes_at_their_place),
 		FILE_TEST(test_read_plain_reads_a_regular_file),
 		FILE_TEST(test_read_plain_refuses_a_symbolic_link),
 		FILE_TEST(test_read_plain_refuses_a_pipe_without_waiting),
