@@ -159,9 +159,12 @@ static void note_locking(struct cli_call *call)
 	struct key_source source;
 	bool unlocked = false;
 
-	if (!vault_exists(call->paths) || cof_failed(vault_open(call->paths, &vault, NULL)) ||
-	    cof_failed(agent_key_source(call->paths, &source, &unlocked, NULL)) || !unlocked)
+	if (!vault_exists(call->paths) || cof_failed(vault_open(call->paths, &vault, NULL)))
 		return;
+	if (cof_failed(agent_key_source(call->paths, &source, &unlocked, NULL)) || !unlocked) {
+		audit_note_expiry(vault);
+		return;
+	}
 	/* A vault that is damaged is locked all the same; then the line is not sealed. */
 	cof_ignore(vault_unlock_from(vault, source, NULL));
 	audit_note(vault, &(struct audit_entry){ .event = AUDIT_VAULT_LOCK });

@@ -72,6 +72,11 @@ void audit_note(struct vault *vault, const struct audit_entry *entry);
  * log, in the journal alone */
 void audit_note_at(const struct paths *paths, const struct audit_entry *entry);
 
+/** audit_note_expiry() - a line for an agent that cannot have the key any more and whose forgetting
+ * left none: its time limit is over, or the machine was started again. Nothing where the last line
+ * on it says that it was locked. vault_unlock() does this by itself */
+void audit_note_expiry(struct vault *vault);
+
 /** audit_flush() - seal what was written, if the vault is unlocked, and make it durable.
  * Fails: as audit_write() */
 cof_result audit_flush(struct vault *vault, struct cof_error *err);

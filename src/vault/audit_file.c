@@ -172,15 +172,26 @@ cof_result audit_tail_read(const char *folder, struct audit_tail *ret_tail, stru
 	return COF_OK;
 }
 
+int64_t audit_now(void)
+{
+	return (int64_t)fault_number("COFFER_TEST_TIME", (uint64_t)time(NULL));
+}
+
+bool audit_boot(char out[static AUDIT_BOOT_CHARS])
+{
+	return !cof_failed(
+		file_read_line("/proc/sys/kernel/random/boot_id", out, AUDIT_BOOT_CHARS, NULL));
+}
+
 /* What every line has of this moment, chained to @tail. */
-static void stamp_now(const struct audit_tail *tail, char boot[static 48],
+static void stamp_now(const struct audit_tail *tail, char boot[static AUDIT_BOOT_CHARS],
 		      struct audit_stamp *stamp)
 {
 	*stamp = (struct audit_stamp){ .seq = tail->last.seq + 1, .prev = tail->chain };
-	stamp->when = (int64_t)fault_number("COFFER_TEST_TIME", (uint64_t)time(NULL));
+	stamp->when = audit_now();
 	if (stamp->when < tail->last.when)
 		stamp->back_seconds = (uint64_t)(tail->last.when - stamp->when);
-	if (!cof_failed(file_read_line("/proc/sys/kernel/random/boot_id", boot, 48, NULL)))
+	if (audit_boot(boot))
 		stamp->boot = boot;
 }
 
@@ -190,7 +201,7 @@ static cof_result add_line(struct audit_tail *tail, const struct audit_text *tex
 {
 	_cleanup_buffer_ struct buffer line = { 0 };
 	struct audit_stamp stamp;
-	char boot[48];
+	char boot[AUDIT_BOOT_CHARS];
 
 	stamp_now(tail, boot, &stamp);
 	TRY(audit_line_format(&stamp, text, &line, err));

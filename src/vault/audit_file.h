@@ -55,6 +55,12 @@ cof_result audit_set_aside(const char *folder, const char *why, struct cof_error
 /** audit_find() - the chain value of the line @seq, looked for from the end; the lock is held */
 cof_result audit_find(const char *folder, uint64_t seq, struct audit_chain *ret_chain,
 		      bool *ret_found, struct cof_error *err);
+#define AUDIT_BOOT_CHARS 48
+/** audit_now() - the time that lines are stamped with, seconds since 1970 */
+int64_t audit_now(void);
+/** audit_boot() - the kernel's boot id; false where it is not known */
+bool audit_boot(char out[static AUDIT_BOOT_CHARS]);
+
 /** audit_who() - who runs this process; caller owns */
 struct json *audit_who(const char *verb);
 

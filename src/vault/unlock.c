@@ -291,6 +291,7 @@ cof_result vault_unlock(struct vault *vault, const struct slot_secret *secret, i
 	int slot = -1;
 	cof_result result = unlock(vault, secret, &slot, &why);
 
+	audit_note_expiry(vault);
 	if (cof_failed(result)) {
 		audit_note(vault, &(struct audit_entry){ .event = AUDIT_VAULT_UNLOCK_FAILED,
 							 .why = &why });

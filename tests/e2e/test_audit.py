@@ -56,6 +56,50 @@ def test_unlock_and_lock_leave_lines(coffer):
     assert "subject" in lines_of(coffer)[-2] and lines_of(coffer)[-2]["detail"]["seconds"] == 28800
 
 
+def wait_for_the_limit(coffer):
+    end = time.monotonic() + 30
+    while coffer.run("status", "--json").json["vault"]["state"] == "unlocked":
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("finder", ["key", "lock"])
+def test_time_limit_of_the_agent_leaves_a_line_once(coffer, finder):
+    coffer.run("unlock", "--for", "1s", *coffer.secret())
+    given = lines_of(coffer, "--event", "vault.unlock")[-1]
+    wait_for_the_limit(coffer)
+    command = ["lock"] if finder == "lock" else ["key", "list", *coffer.secret()]
+    for _ in range(2):
+        coffer.run(*command)
+        line, = lines_of(coffer, "--event", "vault.lock")
+        assert line["detail"]["by"] == "time limit" and line["detail"]["at"] > given["time"]
+    verify(coffer)
+
+
+def test_limit_that_is_not_over_leaves_no_line(coffer):
+    start_agent(coffer)
+    coffer.run("key", "list", *coffer.secret())
+    assert lines_of(coffer, "--event", "vault.lock") == []
+    coffer.run("lock")
+    coffer.run("lock")
+    coffer.run("key", "list", *coffer.secret())
+    line, = lines_of(coffer, "--event", "vault.lock")
+    assert "detail" not in line
+
+
+def test_restart_of_the_machine_leaves_a_line(coffer, place):
+    """In a mount namespace of its own, where the kernel says another boot id."""
+    start_agent(coffer)
+    other = place / "boot-id"
+    other.write_text("0b3e1b1e-0000-4000-8000-000000000000\n")
+    inside = ["mount", "--bind", str(other), "/proc/sys/kernel/random/boot_id"]
+    arguments = coffer.arguments("key", "list", *coffer.secret())
+    tool("unshare", "--mount", "sh", "-c", '"$0" "$1" "$2" "$3" && shift 3 && exec "$@"',
+         *inside, rig.PROGRAM, *arguments)
+    line, = lines_of(coffer, "--event", "vault.lock")
+    assert line["detail"] == {"by": "restart"}
+
+
 def test_wrong_passphrase_leaves_a_line(coffer):
     wrong = coffer.folder / "wrong"
     wrong.write_text("wrong secret words\n")
