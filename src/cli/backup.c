@@ -67,6 +67,22 @@ static void warn_header(struct vault *vault)
 			   status_header_warning(state));
 }
 
+/* A chip or a server may be gone when the backup is needed: then somebody must know something. */
+static void warn_methods(struct vault *vault)
+{
+	_cleanup_free_ struct vault_slot *slots = NULL;
+	size_t count = 0;
+	size_t known = 0;
+
+	if (cof_failed(vault_slots(vault, &slots, &count, NULL)))
+		return;
+	for (size_t i = 0; i < count; i++)
+		known += !slots[i].unattended && strcmp(slots[i].method, "fido2") != 0;
+	if (known == 0)
+		log_notice("the vault has no passphrase, recovery key or key file, and nothing "
+			   "else opens a backup: coffer enroll recovery, then a new backup");
+}
+
 /* coffer backup create. */
 static cof_result run_create(struct cli_call *call, struct cof_error *err)
 {
@@ -91,6 +107,7 @@ static cof_result run_create(struct cli_call *call, struct cof_error *err)
 			err, NULL, "no backup of the vault %s was made", call->paths->vault_dir));
 	(void)backup_line(&facts, line);
 	warn_header(vault);
+	warn_methods(vault);
 	if (stream) {
 		log_notice("a backup of %s; `coffer backup verify` proves it where it arrived",
 			   line);
@@ -116,8 +133,9 @@ const struct cli_verb cli_verb_backup_create = {
 	.description =
 		"The file has every record with its history, every copy of a header, the audit log "
 		"and the configuration. It is encrypted with a key of the vault's, so that it may "
-		"be kept anywhere: whatever opens the vault at this time opens it, and nothing "
-		"else. Keep a recovery key and a backup, in two places.\n\n"
+		"be kept anywhere: a passphrase, recovery key or key file that opens the vault at "
+		"this time opens it, and nothing else. Keep a recovery key and a backup, in two "
+		"places.\n\n"
 		"It gets its name once it is durable, was read back and has opened. FILE may be - "
 		"for a pipe; then nothing can be read back. Changes of the vault wait meanwhile.",
 	.options = (const struct cli_option[]){ { "force", CLI_FLAG, NULL,

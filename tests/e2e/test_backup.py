@@ -3,6 +3,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -147,6 +148,18 @@ def test_header_that_another_tool_changed_is_told(coffer, place):
     coffer.run("backup", "verify", place / "w.backup", "--key-file", place / "more")
 
 
+def test_vault_that_nobody_has_a_secret_of_is_told(coffer, place):
+    header = coffer.vault / "root.luks"
+    coffer.run("unlock", *coffer.secret())
+    for token in range(2):
+        rig.tool("cryptsetup", "token", "remove", "--token-id", token, header)
+        tang = place / f"token{token}"
+        tang.write_text(json.dumps({"type": "clevis", "keyslots": [str(token)], "jwe": {}}))
+        rig.tool("cryptsetup", "token", "import", "--token-id", token, "--json-file", tang, header)
+    told = coffer.run("backup", "create", place / "v.backup")
+    assert "enroll recovery" in told.err
+
+
 def test_backup_of_an_altered_vault_is_not_made(coffer, disk, place):
     coffer.format(disk)
     coffer.close(disk)
@@ -213,7 +226,7 @@ def test_flipped_byte_with_a_new_checksum_is_found_with_the_secret(coffer, large
     edges = borders(data + bytes(32))
     places = [9, 25, 44, 52, 60, 65, 77, edges[0] // 2, edges[0] - 1]
     for begin, end in zip(edges, edges[1:]):
-        places += [begin, begin + 4, (begin + end) // 2, end - 1]
+        places += [begin, (begin + end) // 2, end - 1]
     for at in places:
         large.write_bytes(with_checksum(flipped(data, at)))
         found = verify(coffer, large, expect=(DAMAGED, WRONG_KEY))
@@ -241,10 +254,11 @@ def test_moved_doubled_or_left_out_chunk_is_found(coffer, large):
     chunks = [data[a:b] for a, b in zip(edges, edges[1:])]
     head = data[:edges[0]]
     assert len(chunks) >= 2
-    for wrong in (chunks[1:], chunks[:-1], [chunks[0], *chunks], [chunks[1], chunks[0],
-                                                                  *chunks[2:]]):
+    swapped = [chunks[1], chunks[0], *chunks[2:]]
+    for wrong, told in ((chunks[1:], "does not open"), (chunks[:-1], "is not good"),
+                        ([chunks[0], *chunks], "does not open"), (swapped, "does not open")):
         large.write_bytes(with_checksum(head + b"".join(wrong)))
-        verify(coffer, large, expect=DAMAGED)
+        assert told in verify(coffer, large, expect=DAMAGED).err
 
 
 def test_chunks_of_two_backups_of_one_vault_do_not_mix(coffer, large, place):
