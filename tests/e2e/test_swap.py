@@ -2,14 +2,16 @@
 """Swap with a random key: both files keep every byte that is not ours, and nothing but swap is ever
 made swap. Swap that is in use is tested where the kernel has dm-crypt, in the guest."""
 
+import fcntl
 import json
 import os
 import pathlib
+import time
 
 import pytest
 
 import rig
-from rig import DONE, IMPOSSIBLE, NO_DEVICE, REFUSED, USAGE, tool
+from rig import BUSY, DONE, IMPOSSIBLE, NO_DEVICE, REFUSED, USAGE, tool
 
 from test_crash import chosen, crash, points_of
 
@@ -170,6 +172,49 @@ def test_luks_device_is_refused(files, part, place):
     tool("cryptsetup", "luksFormat", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000",
          part.nodes[0], key)
     assert "crypto_LUKS" in encrypt(files, part.nodes[0], expect=REFUSED).json["error"]["cause"]
+
+
+def test_area_that_a_system_sleeps_in_is_refused(files, part):
+    page = os.sysconf("SC_PAGE_SIZE")
+    with open(part.nodes[0], "r+b") as area:
+        area.seek(page - 10)
+        area.write(b"S1SUSPEND\0")
+    before = contents(files)
+    error = encrypt(files, part.nodes[0], expect=REFUSED).json["error"]
+    assert "swsuspend" in error["cause"] and "hibernated there" in error["remedy"]
+    assert contents(files) == before
+
+
+def test_read_only_area_is_refused(files, part):
+    tool("blockdev", "--setro", part.nodes[0])
+    before = contents(files)
+    error = encrypt(files, part.nodes[0], expect=REFUSED).json["error"]
+    assert error["text"] == "is read-only" and contents(files) == before
+
+
+def test_area_that_finds_no_free_name_is_refused(files, part):
+    taken = ["swap", *(f"swap{number}" for number in range(1, 1000))]
+    files.crypttab.write_text("".join(f"{name} /dev/nosuch /dev/urandom swap\n" for name in taken))
+    before = contents(files)
+    error = encrypt(files, part.nodes[0], expect=REFUSED).json["error"]
+    assert error["text"] == "finds no free name" and contents(files) == before
+
+
+def test_name_that_somebody_took_meanwhile_is_refused(files, part):
+    theirs = "swap /dev/disk/by-id/theirs none luks\n"
+    lock = files.root / "etc/.crypttab.lock"
+    with open(lock, "w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = files.start("swap", "encrypt", part.nodes[0], "--json")
+        waits = pathlib.Path(f"/proc/{process.pid}/fd")
+        while process.poll() is None and not any(
+                os.path.realpath(one) == str(lock) for one in waits.iterdir()):
+            time.sleep(0.01)
+        files.crypttab.write_text(theirs)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == BUSY and "has a line in crypttab by now" in err, out
+    assert files.crypttab.read_text() == theirs
+    assert "/dev/mapper/swap" not in files.fstab.read_text()
 
 
 def test_mounted_device_is_refused(files, part, place):
