@@ -179,7 +179,8 @@ static int on_setting(void *context, const char *section, const char *name, cons
 		(void)snprintf(reading->wrong, sizeof(reading->wrong), "%.64s is not a setting",
 			       name);
 	if (!known)
-		reading->remedy = near ? near : "mirror or agent-limit";
+		reading->remedy =
+			near ? near : "mirror, agent-limit, unattended-limit or tpm2-device";
 	return 0;
 }
 

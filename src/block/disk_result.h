@@ -49,8 +49,8 @@ cof_result disk_update(struct vault *vault, const struct paths *paths, const cha
 cof_result disk_choose_name(const char *asked_for, const struct device *device, const char *verb,
 			    char out[static VOLUME_NAME_MAX_CHARS + 1], struct cof_error *err);
 
-/** disk_check_twins() - that two devices of one command line are not the same one, nor would get the
- * same volume name; pure. Fails: COF_E_USAGE, COF_E_REFUSED */
+/** disk_check_twins() - that two devices of one command line are not the same one, nor would get
+ * the same volume name; pure. Fails: COF_E_USAGE, COF_E_REFUSED */
 cof_result disk_check_twins(const struct device *first, const char *first_name,
 			    const struct device *second, const char *second_name,
 			    struct cof_error *err);

@@ -176,14 +176,12 @@ const struct cli_verb cli_verb_disk_open = {
 	.argument_type = CLI_DEVICE,
 	.summary = "open encrypted disks, with the vault's keys or a key file",
 	.description =
-		"Opens disks that the vault knows, named by volume, device or by-id name, or "
-		"all of "
-		"them. The device is found by its stable name and checked by LUKS UUID, serial "
+		"Opens disks that the vault knows, named by volume, device or by-id name, or all "
+		"of them. The device is found by its stable name and checked by LUKS UUID, serial "
 		"number and size, so that neither a renamed nor a swapped disk is opened in the "
 		"wrong place. A device that has grown is opened with a notice, a smaller one is "
-		"refused. Its plaintext is /dev/mapper/NAME. Where the kernel has no dm-crypt, "
-		"a process of coffer serves it as a loop device, to which /dev/coffer/NAME "
-		"leads.\n\n"
+		"refused. Its plaintext is /dev/mapper/NAME. Where the kernel has no dm-crypt, a "
+		"process of coffer serves it as a loop device, to which /dev/coffer/NAME leads.\n\n"
 		"With --key-file, any LUKS1 or LUKS2 device is opened with the content of FILE; it "
 		"need not be in the vault, and no vault is needed.",
 	.options =
@@ -224,10 +222,9 @@ const struct cli_verb cli_verb_disk_close = {
 	.argument_type = CLI_DEVICE,
 	.summary = "close open disks, once it is proven that they can be opened again",
 	.description =
-		"Closes disks by volume name, source or plaintext device. A disk that is "
-		"mounted or "
-		"held by something is refused, with the name of what holds it. What is not open is "
-		"said to be so, which is no failure.\n\n"
+		"Closes disks by volume name, source or plaintext device. A disk that is mounted "
+		"or held by something is refused, with the name of what holds it. What is not open "
+		"is said to be so, which is no failure.\n\n"
 		"Before a disk of the vault is closed, its stored key must open the header on the "
 		"device. With a locked vault it is enough that the header is the one that the key "
 		"opened. Otherwise the disk stays open, so that its data can be saved; --force "

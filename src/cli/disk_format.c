@@ -204,28 +204,21 @@ const struct cli_verb cli_verb_disk_format = {
 	.description =
 		"Encrypts whole devices or partitions. For each one a random key is stored in the "
 		"vault and made durable, a LUKS2 header is written and opened again with the "
-		"stored "
-		"key, a copy of the header goes into the vault, /etc/crypttab gets a line, and the "
-		"disk is opened. A run that was interrupted is finished by the same command.\n\n"
-		"A device that is in use is never touched. One that holds anything "
-		"recognisable, or "
-		"unknown content, is refused with what was found; --force overrides that. Unknown "
-		"content is looked for in the first and the last MiB and in 512 pieces of 4 KiB "
-		"spread "
-		"evenly between them, within a second: a device with little on it in the middle "
-		"can "
-		"look empty.\n\n"
-		"All "
-		"names "
-		"are checked before anything is asked: with one that is no block device's, or that "
-		"stands there twice, no device is touched, and nobody is asked about a part of "
-		"the "
-		"devices. In a script those with a --yes-destroy go on while others are "
-		"refused.\n\n"
+		"stored key, a copy of the header goes into the vault, /etc/crypttab gets a line, "
+		"and the disk is opened. A run that was interrupted is finished by the same "
+		"command.\n\n"
+		"A device that is in use is never touched. One that holds anything recognisable, "
+		"or unknown content, is refused with what was found; --force overrides that. "
+		"Unknown content is looked for in the first and the last MiB and in 512 pieces of "
+		"4 KiB spread evenly between them, within a second: a device with little on it in "
+		"the middle can look empty.\n\n"
+		"All names are checked before anything is asked: with one that is no block "
+		"device's, or that stands there twice, no device is touched, and nobody is asked "
+		"about a part of the devices. In a script those with a --yes-destroy go on while "
+		"others are refused.\n\n"
 		"A disk that the vault's key opens is encrypted already: it keeps its data, also "
-		"with "
-		"--force, and is opened. --anew formats it once more; its key stays in `coffer key "
-		"history`.\n\n"
+		"with --force, and is opened. --anew formats it once more; its key stays in "
+		"`coffer key history`.\n\n"
 		"The volume is called enc- and the device's name under /dev/disk/by-id. A loop "
 		"device is called after its backing file, and gets a line in crypttab only with "
 		"--crypttab.",
@@ -242,8 +235,7 @@ const struct cli_verb cli_verb_disk_format = {
 			{ "force", CLI_FLAG, NULL, "overwrite what the device holds" },
 			{ "anew", CLI_FLAG, NULL,
 			  "format a disk of the vault once more, with a new key: its data is lost, "
-			  "and "
-			  "its key goes to the history" },
+			  "and its key goes to the history" },
 			{ "crypttab", CLI_FLAG, NULL,
 			  "add a line to /etc/crypttab also for a device without a stable name" },
 			{ "no-crypttab", CLI_FLAG, NULL, "add no line to /etc/crypttab" },

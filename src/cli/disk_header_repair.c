@@ -64,8 +64,7 @@ const struct cli_verb cli_verb_disk_header_repair = {
 			{ 0 } },
 	.examples =
 		(const struct cli_example[]){ { "coffer disk header repair /dev/sdj --dry-run",
-						"what is wrong, and what "
-						"would be written" },
+						"what is wrong, and what would be written" },
 					      { "coffer disk header repair /dev/sdj", "mend it" },
 					      { 0 } },
 	.changes = true,

@@ -329,10 +329,9 @@ const struct cli_verb cli_verb_disk_list = {
 	.description =
 		"Shows the block devices of this machine in natural order, partitions below their "
 		"disk and legs below their multipath map: by-id name, vendor, model, serial "
-		"number, "
-		"size, transport, who uses it, LUKS version, the volume that is open on it, and "
-		"whether the vault has its key and a copy of its header. With a locked vault the "
-		"last two are known for open disks alone.",
+		"number, size, transport, who uses it, LUKS version, the volume that is open on "
+		"it, and whether the vault has its key and a copy of its header. With a locked "
+		"vault the last two are known for open disks alone.",
 	.options = (const struct cli_option[]){ CLI_PASSPHRASE_OPTION, { 0 } },
 	.examples =
 		(const struct cli_example[]){

@@ -46,8 +46,7 @@ const struct cli_verb cli_verb_help = {
 		(const struct cli_option[]){
 			{ "man", CLI_TEXT, "PAGE",
 			  "print a page of the manual as roff instead: coffer, coffer-errors, "
-			  "coffer-NOUN "
-			  "or coffer-VERB" },
+			  "coffer-NOUN or coffer-VERB" },
 			{ 0 },
 		},
 	.examples =
@@ -74,8 +73,7 @@ const struct cli_verb cli_verb_completion = {
 	.examples =
 		(const struct cli_example[]){
 			{ "coffer completion bash > /etc/bash_completion.d/coffer",
-			  "Complete in every new "
-			  "shell." },
+			  "Complete in every new shell." },
 			{ 0 },
 		},
 	.placeless = true,

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "number.h"
+#include "key_row.h"
 #include "table.h"
 #include "unlocking.h"
 #include "verbs.h"
@@ -20,24 +20,10 @@ struct listing {
 static cof_result add_record(const struct record *record, void *context, struct cof_error *err)
 {
 	const struct listing *listing = context;
-	struct json *item = json_new_object();
-	size_t bytes = record->secret ? record->secret->len : record->blob.len;
-	char generation[24];
-	char size[24];
-	char created[32];
-	const char *cells[] = { record->kind, record->name, generation, size, created };
+	struct key_row row;
+	const char *cells[] = { record->kind, record->name, row.generation, row.size, row.created };
 
-	(void)snprintf(generation, sizeof(generation), "%llu",
-		       (unsigned long long)record->generation);
-	(void)snprintf(size, sizeof(size), "%zu", bytes);
-	(void)time_format(record->created, created);
-	json_set_text(item, "kind", record->kind);
-	json_set_text(item, "name", record->name);
-	json_set_uint(item, "generation", record->generation);
-	json_set_uint(item, "bytes", bytes);
-	json_set_bool(item, "secret", record->secret != NULL);
-	json_set_text(item, "created", created);
-	json_add(listing->array, item);
+	json_add(listing->array, key_row_fill(record, &row));
 	return table_add(listing->table, cells, err);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "key_name.h"
+#include "key_row.h"
 #include "number.h"
 #include "table.h"
 #include "unlocking.h"
@@ -85,13 +86,10 @@ static cof_result add_gap(struct history *history, uint64_t generation, struct c
 static cof_result add_generation(const struct record *record, void *context, struct cof_error *err)
 {
 	struct history *history = context;
-	struct json *item = json_new_object();
-	size_t bytes = record->secret ? record->secret->len : record->blob.len;
+	struct key_row row;
+	struct json *item = key_row_fill(record, &row);
 	bool follows = history->newer == record->generation + 1;
 	const char *why = NULL;
-	char generation[24];
-	char size[24];
-	char created[32];
 	char ended[32] = "";
 
 	json_add(history->array, item);
@@ -100,22 +98,12 @@ static cof_result add_generation(const struct record *record, void *context, str
 		TRY(why_ended(history, record, &why, err));
 	if (follows)
 		(void)time_format(history->newer_created, ended);
-	(void)snprintf(generation, sizeof(generation), "%llu",
-		       (unsigned long long)record->generation);
-	(void)snprintf(size, sizeof(size), "%zu", bytes);
-	(void)time_format(record->created, created);
-	json_set_text(item, "kind", record->kind);
-	json_set_text(item, "name", record->name);
-	json_set_uint(item, "generation", record->generation);
-	json_set_uint(item, "bytes", bytes);
-	json_set_bool(item, "secret", record->secret != NULL);
-	json_set_text(item, "created", created);
 	json_set_text(item, "ended", ended[0] ? ended : NULL);
 	json_set_text(item, "why", why);
 	history->newer = record->generation;
 	history->newer_created = record->created;
 	return table_add(history->table,
-			 (const char *const[]){ generation, size, created,
+			 (const char *const[]){ row.generation, row.size, row.created,
 						ended[0] ? ended : NULL, why ? why : "current" },
 			 err);
 }
@@ -145,6 +133,9 @@ static cof_result run_history(struct cli_call *call, struct cof_error *err)
 	TRY(add_gap(&history, 0, err));
 	if (!call->json)
 		TRY(table_print(table, stdout, err));
+	if (json_length(history.not_kept) > 0)
+		cli_say(call, "Not kept are generations that had the key and the header of the "
+			      "next one, and only another description.");
 	cli_show(call, TAKE(document));
 	return COF_OK;
 }

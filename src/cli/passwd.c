@@ -237,9 +237,8 @@ const struct cli_verb cli_verb_revoke = {
 		"Taking a keyslot away is no revocation: an old copy of the header, with a secret "
 		"that opened it once, still yields the root key. Revoke makes a new header with a "
 		"new root key, and seals every record anew, in one transaction. Only the "
-		"passphrase "
-		"and the recovery key that are given or made here open the vault afterwards; enrol "
-		"other methods again.\n\n"
+		"passphrase and the recovery key that are given or made here open the vault "
+		"afterwards; enrol other methods again.\n\n"
 		"What somebody has read from the vault already is not undone by this: give the "
 		"disks new keys for that.\n\n"
 		"NAME of --yes-destroy is the vault's UUID, which `coffer status` shows.",

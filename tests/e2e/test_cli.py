@@ -969,6 +969,8 @@ def test_key_history_lists_generations(coffer, disk):
     assert keys[0]["bytes"] == 64
     assert [key["generation"] for key in keys] == sorted(
         (key["generation"] for key in keys), reverse=True)
+    told = coffer.run("key", "history", disk.volume, *coffer.secret()).out
+    assert "not kept" in told and "Not kept are generations that had the key" in told
 
 
 def test_unknown_key_is_not_found(coffer):

@@ -101,7 +101,8 @@ static void test_config_mistakes_are_named_with_their_line(void **state)
 		const char *remedy;
 	} cases[] = {
 		{ "mirror = /a\nmiror = /b\n", "line 2: miror is not a setting", "mirror" },
-		{ "color = red\n", "line 1: color is not a setting", "mirror or agent-limit" },
+		{ "color = red\n", "line 1: color is not a setting",
+		  "mirror, agent-limit, unattended-limit or tpm2-device" },
 		{ "\n\nagent-limit = soon\n",
 		  "line 3: agent-limit, \"soon\", is not a duration such as 90s, 15m, 8h, 30d or "
 		  "forever",
