@@ -216,8 +216,12 @@ cof_result vault_enroll_command(struct vault *vault, const struct slot_secret *e
 	_cleanup_free_ char *text = NULL;
 	struct token token = { .kind = VAULT_WAY_COMMAND };
 
-	for (size_t i = 0; command[i]; i++)
+	for (size_t i = 0; command[i]; i++) {
+		for (const char *at = command[i]; *at; at++)
+			ENSURE((unsigned char)*at >= ' ' && *at != 0x7f, err, COF_E_USAGE,
+			       command[0], "a word of the command has a control character");
 		json_add_text(json, command[i]);
+	}
 	text = json_format(json);
 	ENSURE(strlen(text) < sizeof(token.detail), err, COF_E_USAGE, command[0],
 	       "the command has %zu bytes, at most %zu are possible", strlen(text),

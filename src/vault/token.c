@@ -60,14 +60,19 @@ static cof_result read_slots(const struct json *json, const char *member, const 
 	return COF_OK;
 }
 
+/* A header is written by anybody; its texts must not reach a terminal as they are. */
+static void make_harmless(char *text)
+{
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+}
+
 /* Copies a text that may be missing, cut to its room. */
 static void copy_text(char *out, size_t room, const char *text)
 {
 	(void)snprintf(out, room, "%s", text ? text : "");
-	/* A header is written by anybody; its texts must not reach a terminal as they are. */
-	for (char *at = out; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = '?';
+	make_harmless(out);
 }
 
 /* Clevis: which server or device decrypts it. */
@@ -149,6 +154,7 @@ static void read_foreign(const struct json *json, const char *type, struct token
 		copy_text(token->method, sizeof(token->method), known_types[i].method);
 		if (known_types[i].read)
 			known_types[i].read(json, token);
+		make_harmless(token->detail);
 	}
 }
 

@@ -289,7 +289,8 @@ def test_completion_offers_verbs_and_options(place):
     def complete(*words):
         return tool("bash", "-c", ask, script, *words).stdout.split()
     assert "unlock" in complete("coffer", "unl")
-    assert set(complete("coffer", "enroll", "")) == {"passphrase", "recovery", "file"}
+    assert set(complete("coffer", "enroll", "")) == {
+        "passphrase", "recovery", "file", "tpm2", "fido2", "tang", "command"}
     assert complete("coffer", "enroll", "recovery", "--ou") == ["--out"]
     assert complete("coffer", "unlock", "--passphrase-file", str(script)) == [str(script)]
     assert complete("coffer", "--vault", "/x", "key", "hist") == ["history"]

@@ -393,6 +393,7 @@ def test_command_is_an_absolute_path_of_a_program(coffer, script):
     enroll_command(coffer, script("exit 0").parent / "missing", expect=NO_DEVICE)
     enroll_command(coffer, script("exit 0").parent, expect=REFUSED)
     enroll_command(coffer, script("exit 0"), "x" * 1100, expect=USAGE)
+    enroll_command(coffer, script("exit 0"), "a\x7fb", expect=USAGE)
     coffer.run("enroll", "command", *coffer.secret(), expect=USAGE)
 
 

@@ -4,6 +4,7 @@
  */
 
 #include "fixture.h"
+#include "clevis.h"
 #include "token.h"
 
 static struct index_entry entry_of(uint8_t key, uint8_t value)
@@ -239,6 +240,103 @@ static void test_token_parse_knows_other_tools_tokens(void **state)
 	assert_string_equal(token.method, "something-new");
 }
 
+/* What clevis 19 wrote for a server at port 7799, whose tang-show-keys said THUMBPRINT. */
+#define THUMBPRINT "Ax3rzl5ys2hwvnt_d6A-Vovmj0jddfkJSy7D9b1LMdI"
+static const char tang_header[] =
+	"eyJhbGciOiJFQ0RILUVTIiwiY2xldmlzIjp7InBpbiI6InRhbmciLCJ0YW5nIjp7ImFkdiI6eyJrZXlzIjpbeyJh"
+	"bGciOiJFQ01SIiwiY3J2IjoiUC01MjEiLCJrZXlfb3BzIjpbImRlcml2ZUtleSJdLCJrdHkiOiJFQyIsIngiOiJB"
+	"S2pLUVNtZHRXU2k4UGdCSWw3bHg0MjhmOXdTN1FCN2tfNUNKNGdobTZHWDU3ekxPOWhieGZpd1BjUkNIT2F2b3Ax"
+	"NXlxZVhsT0pvSG90ckE4TTJ3ZGZWIiwieSI6IkFEaXNqTzZWTHFhQ3VlLVJTdnVxZm9XR1M4eG5NTFVkeEJOZ0pT"
+	"UlM5Y29ETE9QVU4zME1JMWUzNURFdWI3SW0zTms3WVpOTld4TFc1RFBkUzlnZjB3a2EifSx7ImFsZyI6IkVTNTEy"
+	"IiwiY3J2IjoiUC01MjEiLCJrZXlfb3BzIjpbInZlcmlmeSJdLCJrdHkiOiJFQyIsIngiOiJBRGRaU3dLUXVZQi1v"
+	"YXNzRnkzVzd3VFZCNDcydHNyNHdoTG14a1pDb3AweHlhNWcxVjhuQVhyRC1rUTVXZVRTRUxWVkpJQTJxY0RablpK"
+	"TURSVkVNUFJLIiwieSI6IkFUNWFBZENTb29hR2VFalZ2Z3g5RWpMU1RxYy1MblF5TVZVUTgxZGNrOUsxVk50VjA5"
+	"N0h0TFZIaEU5U1J1OHYzR0J5Y2MwYlo4eXBWX3paM0dnX3lzYUQifV19LCJ1cmwiOiJodHRwOi8vMTI3LjAuMC4x"
+	"Ojc3OTkifX0sImVuYyI6IkEyNTZHQ00iLCJlcGsiOnsiY3J2IjoiUC01MjEiLCJrdHkiOiJFQyIsIngiOiJBZXh3"
+	"aWNQZ1JXMWU2ZEQ4bjlVZUpxQ3ZjY0UzdTJGY3BUY045UnF6R3NPdnlweUJHRkRxNlZucS1Gbjl3UTlsVElXRG9L"
+	"aENzdG5hQ0VONE5CSGxUaVlpIiwieSI6IkFmYjhyb1FHSFd3NVJtaWhQUVlKUTRCVUFWMXFyZjNVSnRzQmtFQVhi"
+	"Y1lOd05zWjZTdE9RcE03cm01dHBDVVF1QjZrZ3Nhc0VQejFJTk90STJRYkJtZ1AifSwia2lkIjoiMWl1VkJJUnRP"
+	"Sl9jdy1ZckxPWkJySWRGZXkxdVhHVVctWnhWQ1dvT1BFOCJ9";
+
+static void test_clevis_parse_finds_server_and_thumbprint(void **state)
+{
+	struct clevis clevis;
+
+	(void)state;
+	assert_ok(clevis_parse(tang_header, &clevis, NULL));
+	assert_string_equal(clevis.pin, "tang");
+	assert_string_equal(clevis.url, "http://127.0.0.1:7799");
+	assert_int_equal(clevis.count, 1);
+	assert_true(clevis_has_thumbprint(&clevis, THUMBPRINT));
+	assert_false(clevis_has_thumbprint(&clevis, ""));
+	assert_fails(clevis_parse("e30", &clevis, NULL), COF_E_FORMAT);
+	assert_fails(clevis_parse("?", &clevis, NULL), COF_E_FORMAT);
+}
+
+static void test_clevis_token_jwe_is_its_parts_with_dots(void **state)
+{
+	_cleanup_buffer_ struct buffer compact = { 0 };
+	_cleanup_json_ struct json *token = NULL;
+
+	(void)state;
+	assert_ok(json_parse(span_of_text("{\"jwe\":{\"protected\":\"p\",\"encrypted_key\":\"\","
+					  "\"iv\":\"i\",\"ciphertext\":\"c\",\"tag\":\"t\"}}"),
+			     "test", &token, NULL));
+	assert_ok(clevis_token_jwe(token, &compact, NULL));
+	assert_int_equal(compact.len, 8);
+	assert_memory_equal(compact.data, "p..i.c.t", 8);
+}
+
+static void test_clevis_token_without_a_part_is_refused(void **state)
+{
+	_cleanup_buffer_ struct buffer compact = { 0 };
+	_cleanup_json_ struct json *token = NULL;
+
+	(void)state;
+	assert_ok(
+		json_parse(span_of_text("{\"jwe\":{\"protected\":\"p\"}}"), "test", &token, NULL));
+	assert_fails(clevis_token_jwe(token, &compact, NULL), COF_E_FORMAT);
+}
+
+static void test_token_of_a_command_keeps_its_words(void **state)
+{
+	struct token token = { .slots = 1,
+			       .method = "command",
+			       .kind = VAULT_WAY_COMMAND,
+			       .detail = "[\"/bin/x\",\"a b\"]" };
+	_cleanup_free_ char *text = token_format(&token);
+	struct token again;
+
+	(void)state;
+	assert_ok(parse_token(text, &again));
+	assert_true(again.ours && again.unattended && again.kind == VAULT_WAY_COMMAND);
+	assert_string_equal(again.detail, token.detail);
+	assert_fails(parse_token("{\"type\":\"coffer-method\",\"keyslots\":[],"
+				 "\"method\":\"command\"}",
+				 &again),
+		     COF_E_FORMAT);
+	assert_fails(parse_token("{\"type\":\"coffer-method\",\"keyslots\":[],"
+				 "\"method\":\"command\",\"command\":[1]}",
+				 &again),
+		     COF_E_FORMAT);
+}
+
+static void test_token_parse_says_what_a_tool_noted(void **state)
+{
+	struct token token;
+
+	(void)state;
+	assert_ok(parse_token("{\"type\":\"systemd-tpm2\",\"keyslots\":[\"1\"],\"tpm2-pcrs\":[0,7],"
+			      "\"tpm2_pubkey_pcrs\":[11]}",
+			      &token));
+	assert_string_equal(token.detail, "PCRs 0,7, signed PCRs 11");
+	assert_ok(parse_token("{\"type\":\"systemd-fido2\",\"keyslots\":[\"1\"],"
+			      "\"fido2-credential\":\"\\u001b[2J\"}",
+			      &token));
+	assert_string_equal(token.detail, "credential ?[2J");
+	assert_true(token.asks_pin && !token.unattended);
+}
+
 static void test_token_parse_refuses_malformed_tokens(void **state)
 {
 	struct token token;
@@ -268,6 +366,11 @@ int main(void)
 		cmocka_unit_test(test_manifest_decode_refuses_bad_kinds),
 		cmocka_unit_test(test_token_parse_reads_what_format_wrote),
 		cmocka_unit_test(test_token_parse_knows_other_tools_tokens),
+		cmocka_unit_test(test_clevis_parse_finds_server_and_thumbprint),
+		cmocka_unit_test(test_clevis_token_jwe_is_its_parts_with_dots),
+		cmocka_unit_test(test_clevis_token_without_a_part_is_refused),
+		cmocka_unit_test(test_token_of_a_command_keeps_its_words),
+		cmocka_unit_test(test_token_parse_says_what_a_tool_noted),
 		cmocka_unit_test(test_token_parse_refuses_malformed_tokens),
 	};
 
