@@ -50,11 +50,12 @@ static void tell_config(const struct cli_call *call, const struct backup_restore
 static cof_result settle(struct cli_call *call, const struct backup *backup, struct paths **paths,
 			 struct cof_error *err)
 {
+	const struct paths *given = call->paths;
 	struct cof_error older = { 0 };
 	cof_result settled;
 
-	TRY(paths_new(call->paths->root, call->paths->vault_dir,
-		      path_exists(call->paths->config) ? call->paths->config : NULL, paths, err));
+	TRY(paths_new(given->root[0] ? given->root : NULL, given->vault_dir,
+		      path_exists(given->config) ? given->config : NULL, paths, err));
 	call->paths = *paths;
 	settled = backup_settle(backup, call->paths, &older);
 	if (settled.code == COF_E_AUTH) {

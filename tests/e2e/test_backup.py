@@ -319,6 +319,19 @@ def test_older_secrets_open_a_backup_of_before_a_change(coffer, backup, other, p
     other.run("key", "list", "--passphrase-file", place / "new", expect=WRONG_KEY)
 
 
+def test_backup_of_before_a_revocation_opens_with_the_secret_of_then(coffer, backup, other, place):
+    (place / "new").write_text("a new long passphrase\n")
+    uuid = coffer.run("status", "--json").json["vault"]["uuid"]
+    coffer.run("revoke", "--passphrase-file", coffer.passphrase, "--new-passphrase-file",
+               place / "new", "--recovery-out", place / "new-recovery", "--yes-destroy", uuid)
+    coffer.run("unlock", "--passphrase-file", place / "new")
+    assert coffer.run("backup", "verify", backup, "--json").json["backup"]["proven"] is False
+    coffer.run("backup", "verify", backup, "--passphrase-file", place / "new", expect=WRONG_KEY)
+    restore(other, backup)
+    other.run("key", "list", *other.secret())
+    restore(coffer, backup, expect=REFUSED)
+
+
 def test_existing_vault_is_not_touched(coffer, backup, place):
     second = rig.Coffer(place / "second")
     second.passphrase.write_text("another vault is here\n")
@@ -407,6 +420,15 @@ def test_configuration_comes_back_and_mirrors_that_are_away_are_told(coffer, pla
     assert f"{place}/share is away" in told.err
     again = restore(other, place / "v.backup", "--json")
     assert again.json["config"] == "same" and again.json["changed"] is False
+
+
+def test_configuration_below_the_present_folder_is_nobodys(coffer, backup, place):
+    (place / "etc/coffer").mkdir(parents=True)
+    (place / "etc/coffer/coffer.conf").write_text(f"mirror = {place}/mirror\n")
+    (place / "mirror").mkdir()
+    subprocess.run([rig.PROGRAM, "--vault", place / "elsewhere", "backup", "restore", backup,
+                    *coffer.secret()], cwd=place, check=True, capture_output=True)
+    assert (place / "elsewhere/vault.mark").exists() and not list((place / "mirror").iterdir())
 
 
 def test_other_configuration_stays(coffer, backup, other, place):

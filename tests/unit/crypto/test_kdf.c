@@ -32,6 +32,20 @@ static void test_sha256_million_bytes_gives_known_answer(void **state)
 		     "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+static void test_sha256_in_pieces_is_that_of_the_whole(void **state)
+{
+	_cleanup_(sha256_run_freep) struct sha256_run *run = NULL;
+	uint8_t out[SHA256_BYTES];
+
+	assert_ok(sha256_start(&run, NULL));
+	assert_ok(sha256_add(run, span_of_text("a"), NULL));
+	assert_ok(sha256_now(run, out, NULL));
+	assert_ok(sha256_add(run, span_of_text("bc"), NULL));
+	assert_ok(sha256_now(run, out, NULL));
+	assert_hex(SPAN(out, sizeof(out)),
+		   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 static void check_hmac(const char *key_hex, struct span data, const char *digest)
 {
 	_cleanup_(wrap_key_freep) struct wrap_key *key = NULL;
@@ -173,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256_gives_known_answers),
 		cmocka_unit_test(test_sha256_million_bytes_gives_known_answer),
+		cmocka_unit_test(test_sha256_in_pieces_is_that_of_the_whole),
 		cmocka_unit_test(test_hmac_sha256_gives_known_answers),
 		cmocka_unit_test(test_hmac_sha256_long_keys_give_known_answers),
 		cmocka_unit_test(test_hkdf_sha256_gives_known_answers),

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What `coffer status` says of the last backup and the last drill, also of notes that anybody may
+ * have written.
+ */
+
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "status_backup.h"
+
+#define NOW 1795194000 /* 2026-11-20T17:00:00Z */
+
+/* Notes from their JSON; NULL for none. */
+static struct status_backup notes_of(const char *backup, const char *drill)
+{
+	struct status_backup notes = { .now = NOW, .revision = 12 };
+
+	if (backup)
+		assert_ok(json_parse(span_of_text(backup), "backup", &notes.backup, NULL));
+	if (drill)
+		assert_ok(json_parse(span_of_text(drill), "drill", &notes.drill, NULL));
+	return notes;
+}
+
+/* Whether the lines for these notes have a text. */
+static bool shows(const char *backup, const char *drill, const char *text)
+{
+	struct status_backup notes = notes_of(backup, drill);
+	_cleanup_free_ char *lines = NULL;
+	size_t len = 0;
+	FILE *file = open_memstream(&lines, &len);
+
+	assert_non_null(file);
+	status_backup_print(&notes, file);
+	assert_int_equal(fclose(file), 0);
+	status_backup_done(&notes);
+	if (!strstr(lines, text))
+		print_message("no '%s' in: %s", text, lines);
+	return strstr(lines, text);
+}
+
+static void test_status_backup_says_never(void **state)
+{
+	assert_true(shows(NULL, NULL, "backup     never: `coffer backup create FILE`\n"));
+	assert_true(shows(NULL, NULL, "drill      never: "));
+}
+
+static void test_status_backup_says_how_long_ago(void **state)
+{
+	static const struct {
+		const char *time;
+		const char *age;
+	} times[] = {
+		{ "2026-11-20T16:59:30Z", "just now" },
+		{ "2026-11-20T17:00:30Z", "just now" },
+		{ "2026-11-20T16:30:00Z", "30 minutes ago" },
+		{ "2026-11-20T10:00:00Z", "7 hours ago" },
+		{ "2026-11-17T17:00:00Z", "3 days ago" },
+		{ "soon", "at an unknown time" },
+	};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		char note[128];
+
+		(void)snprintf(note, sizeof(note),
+			       "{\"time\":\"%s\",\"revision\":10,\"file\":\"/f\"}", times[i].time);
+		assert_true(shows(note, NULL, times[i].age));
+		assert_true(shows(note, NULL, "revision 10, 2 changes since: /f\n"));
+	}
+}
+
+static void test_status_backup_counts_one_change(void **state)
+{
+	assert_true(shows("{\"revision\":11,\"file\":\"/f\"}", NULL, "1 change since"));
+	assert_true(shows("{\"revision\":99,\"file\":\"/f\"}", NULL, "0 changes since"));
+}
+
+static void test_status_backup_forged_note_leads_no_terminal_astray(void **state)
+{
+	assert_true(shows("{\"file\":\"/f\\u001b[2J\\n\"}", NULL, "since: /f?[2J?\n"));
+	assert_true(shows("[]", "[]", "at an unknown time"));
+	assert_true(shows("{\"file\":7,\"revision\":\"x\",\"time\":{}}", "7", "revision 0"));
+}
+
+static void test_status_drill_names_disks_that_would_not_open(void **state)
+{
+	const char *drill = "{\"time\":\"2026-11-18T17:00:00Z\",\"revision\":9,\"opens\":1,"
+			    "\"fails\":2,\"absent\":3}";
+
+	assert_true(shows(NULL, drill,
+			  "drill      2 days ago, with revision 9: 1 disk would open, 2 would NOT, "
+			  "3 absent\n"));
+}
+
+static void test_status_backup_json_has_both_or_null(void **state)
+{
+	struct status_backup none = notes_of(NULL, NULL);
+	struct status_backup both = notes_of("{\"revision\":10,\"file\":\"/f\"}", "{\"opens\":4}");
+	_cleanup_json_ struct json *empty = json_new_object();
+	_cleanup_json_ struct json *full = json_new_object();
+
+	status_backup_json(&none, empty);
+	assert_null(json_get(empty, "backup"));
+	assert_null(json_get(empty, "drill"));
+	status_backup_json(&both, full);
+	assert_int_equal(json_get_uint(json_get(full, "backup"), "changes_since", 99), 2);
+	assert_int_equal(json_get_uint(json_get(full, "drill"), "opens", 99), 4);
+	status_backup_done(&both);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_status_backup_says_never),
+		cmocka_unit_test(test_status_backup_says_how_long_ago),
+		cmocka_unit_test(test_status_backup_counts_one_change),
+		cmocka_unit_test(test_status_backup_forged_note_leads_no_terminal_astray),
+		cmocka_unit_test(test_status_drill_names_disks_that_would_not_open),
+		cmocka_unit_test(test_status_backup_json_has_both_or_null),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
