@@ -39,6 +39,7 @@ def test_attached_disk_opens_from_the_backup_alone(kept, disk, other):
     assert disk.digest() == before and not other.vault.exists()
 
 
+@pytest.mark.guest
 def test_open_disk_stays_open_and_untouched(coffer, kept, disk, other):
     device = coffer.open(disk).disks[0]["device"]
     tool("mkfs.ext4", "-q", device)
