@@ -15,8 +15,8 @@ import pytest
 
 import rig
 from key_servers import SWTPM, TANGD, Tang, Tpm
-from rig import (DAMAGED, DONE, FAILED, IMPOSSIBLE, LOCKED, NO_DEVICE, REFUSED, USAGE, WRONG_KEY,
-                 tool)
+from rig import (BUSY, DAMAGED, DONE, FAILED, IMPOSSIBLE, LOCKED, NO_DEVICE, REFUSED, USAGE,
+                 WRONG_KEY, tool)
 from test_crash import chosen, copy_of, crash, points_of, record_count
 
 SECRET = "0123456789-a-secret-of-the-key-server"
@@ -290,6 +290,49 @@ def test_missing_clevis_is_named_with_its_package(coffer, tang, program, package
                         tang.thumbprint, *coffer.secret())
     assert result.returncode == IMPOSSIBLE
     assert f"apt install {package}\n" in result.stderr + "\n"
+
+
+def meddling(place, script):
+    """A clevis that does as it should, and something else after it has bound a header."""
+    real = place / "clevis"
+    shutil.copy2("/usr/bin/clevis", real)
+    path = place / "meddling"
+    path.write_text(f'#!/bin/sh\n{real} "$@" || exit\n[ "$2" = bind ] || exit 0\n{script}\n')
+    path.chmod(0o755)
+    return ["unshare", "--mount", "sh", "-c",
+            f'mount --bind {path} /usr/bin/clevis && exec "$@"', "sh"]
+
+
+@needs_tang
+@pytest.mark.parametrize("script, status, said", [
+    ('cryptsetup luksKillSlot -q "$7" 1', DAMAGED, "something else"),
+    ('cryptsetup config --label mine "$7"', DAMAGED, "something else"),
+    ('cryptsetup token remove --token-id 2 "$7"', DAMAGED, "something else"),
+    ('cryptsetup config --label theirs "${7%.enrolled.new}"', BUSY, "by another tool meanwhile"),
+    ("exit 1", FAILED, "status 1"),
+])
+def test_copy_that_is_not_what_was_expected_is_not_taken(coffer, tang, place, script, status,
+                                                         said):
+    before = methods(coffer)
+    result = run_in(meddling(place, script), coffer, "enroll", "tang", tang.url, "--thumbprint",
+                    tang.thumbprint, *coffer.secret())
+    assert result.returncode == status and said in result.stderr, result
+    assert methods(coffer) == before and not leftovers(coffer)
+    unlocks(coffer, *coffer.secret())
+
+
+@needs_tang
+def test_full_disk_leaves_the_header_as_it_was(coffer, tang, place):
+    with rig.mounted("tmpfs", place / "small", "-t", "tmpfs", "-o", "size=24m") as folder:
+        small = rig.Coffer(place)
+        small.vault = folder / "vault"
+        shutil.copytree(coffer.vault, small.vault)
+        before = (small.vault / "root.luks").read_bytes()
+        assert "No space left" in enroll_tang(small, tang, expect=FAILED).err
+        assert (small.vault / "root.luks").read_bytes() == before and not leftovers(small)
+        tool("mount", "-o", "remount,size=64m", folder)
+        enroll_tang(small, tang)
+        unlocks(small, said="Opened by tang")
 
 
 @pytest.mark.parametrize("words", [["tang.example.org"], ["ftp://x"], ["http://x", "http://y"],
