@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "disk_life.h"
-#include "disk_results.h"
+#include "disk_steps.h"
 #include "passphrase.h"
 #include "unlocking.h"
 #include "verbs.h"
@@ -61,6 +61,22 @@ static cof_result ask(const struct device *device, void *context, struct slot_se
 	return asked;
 }
 
+/* One `disk adopt`. */
+struct adopting {
+	struct cli_call *call;
+	struct vault *vault;
+	struct asking asking;
+	struct disk_adopt_spec spec;
+	struct disk_adopt_plan plan;
+};
+
+static void adopting_done(struct adopting *adopting)
+{
+	disk_adopt_plan_done(&adopting->plan);
+	asking_done(&adopting->asking);
+	vault_close(adopting->vault);
+}
+
 /* "0 (argon2id), 2 (pbkdf2)": the keyslots that --only takes away. Returns how many. */
 static size_t list_others(const struct disk_adopt_job *job, char *out, size_t out_size_bytes)
 {
@@ -82,9 +98,12 @@ static size_t list_others(const struct disk_adopt_job *job, char *out, size_t ou
 }
 
 /* With --only, asks for each device that loses keyslots; one refusal ends everything. */
-static cof_result confirm(const struct cli_call *call, const struct disk_adopt_plan *plan,
-			  struct cof_error *err)
+static cof_result confirm(const void *context, struct cof_error *err)
 {
+	const struct adopting *adopting = context;
+	const struct cli_call *call = adopting->call;
+	const struct disk_adopt_plan *plan = &adopting->plan;
+
 	for (size_t i = 0; i < plan->count && cli_flag(call, "only"); i++) {
 		const struct disk_adopt_job *job = &plan->jobs[i];
 		char slots[384];
@@ -103,8 +122,12 @@ static cof_result confirm(const struct cli_call *call, const struct disk_adopt_p
 }
 
 /* --dry-run: the steps for each device. */
-static void say_plan(const struct cli_call *call, const struct disk_adopt_plan *plan)
+static void say_plan(const void *context)
 {
+	const struct adopting *adopting = context;
+	const struct cli_call *call = adopting->call;
+	const struct disk_adopt_plan *plan = &adopting->plan;
+
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct disk_adopt_job *job = &plan->jobs[i];
 		char slots[384];
@@ -128,64 +151,53 @@ static void say_plan(const struct cli_call *call, const struct disk_adopt_plan *
 	}
 }
 
-/* Hands every job's result to disk_results_show(). */
-static cof_result show(struct cli_call *call, const struct disk_adopt_plan *plan,
-		       struct cof_error *err)
+/* Does what was planned. */
+static cof_result work(void *context, struct progress *progress, struct cof_error *err)
 {
-	_cleanup_free_ struct disk_result *results = calloc(plan->count + 1, sizeof(*results));
+	struct adopting *adopting = context;
 
-	ENSURE(results, err, COF_E_NOMEM, NULL, "no memory for %zu results", plan->count);
-	for (size_t i = 0; i < plan->count; i++)
-		results[i] = plan->jobs[i].result;
-	return disk_results_show(call, results, plan->count, "adopted",
-				 call->dry_run ? "planned" : "is in the vault already", err);
+	return disk_adopt_run(adopting->vault, adopting->call->paths, &adopting->plan,
+			      &adopting->spec, progress, err);
 }
 
-/* Refuses names that are wrong before anything is asked. */
-static cof_result check_names(struct cli_call *call, struct cof_error *err)
+/* What became of one device. */
+static const struct disk_result *result_of(const void *context, size_t index)
 {
-	_cleanup_free_ struct disk_result *results = calloc(call->arg_count + 1, sizeof(*results));
-	cof_result checked;
+	const struct adopting *adopting = context;
 
-	ENSURE(results, err, COF_E_NOMEM, NULL, "no memory for %zu results", call->arg_count);
-	checked = disk_check_names(call->args, call->arg_count, results, err);
-	if (!cof_failed(checked))
-		return COF_OK;
-	disk_results_suggest(NULL, call->args, call->arg_count, results);
-	TRY(disk_results_show(call, results, call->arg_count, "", "", err));
-	return checked;
+	return &adopting->plan.jobs[index].result;
 }
 
 /* coffer disk adopt. */
 static cof_result run_adopt(struct cli_call *call, struct cof_error *err)
 {
-	_cleanup_(vault_closep) struct vault *vault = NULL;
-	_cleanup_(disk_adopt_plan_done) struct disk_adopt_plan plan = { 0 };
-	_cleanup_(asking_done) struct asking asking = { .call = call };
-	_cleanup_(progress_freep) struct progress *progress = NULL;
-	struct disk_adopt_spec spec = { .name = cli_value(call, "name"),
-					.only = cli_flag(call, "only"),
-					.crypttab = cli_flag(call, "crypttab"),
-					.no_crypttab = cli_flag(call, "no-crypttab"),
-					.ask = ask,
-					.ask_context = &asking };
+	_cleanup_(adopting_done) struct adopting adopting = {
+		.call = call,
+		.asking = { .call = call },
+		.spec = { .name = cli_value(call, "name"),
+			  .only = cli_flag(call, "only"),
+			  .crypttab = cli_flag(call, "crypttab"),
+			  .no_crypttab = cli_flag(call, "no-crypttab"),
+			  .ask = ask,
+			  .ask_context = &adopting.asking },
+	};
+	struct disk_steps steps = { .context = &adopting,
+				    .say = say_plan,
+				    .confirm = confirm,
+				    .run = work,
+				    .result = result_of,
+				    .done = "adopted",
+				    .same = "is in the vault already" };
 
-	ENSURE(!spec.crypttab || !spec.no_crypttab, err, COF_E_USAGE, "--crypttab",
-	       "and --no-crypttab exclude each other");
-	TRY(check_names(call, err));
-	TRY(cli_open_vault(call, true, &vault, err));
-	TRY(read_given(call, &asking.given, err));
-	TRY(disk_adopt_plan(vault, call->paths, call->args, call->arg_count, &spec, &plan, err));
-	if (call->dry_run) {
-		say_plan(call, &plan);
-		return show(call, &plan, err);
-	}
-	TRY(confirm(call, &plan, err));
-	TRY(progress_new(plan.count, call->json || call->quiet, &progress, err));
-	/* Every failure is in the jobs' results as well, from where show() passes the first up. */
-	cof_ignore(disk_adopt_run(vault, call->paths, &plan, &spec, progress, err));
-	progress_free(TAKE(progress));
-	return show(call, &plan, err);
+	ENSURE(!adopting.spec.crypttab || !adopting.spec.no_crypttab, err, COF_E_USAGE,
+	       "--crypttab", "and --no-crypttab exclude each other");
+	TRY(disk_steps_names(call, err));
+	TRY(cli_open_vault(call, true, &adopting.vault, err));
+	TRY(read_given(call, &adopting.asking.given, err));
+	TRY(disk_adopt_plan(adopting.vault, call->paths, call->args, call->arg_count,
+			    &adopting.spec, &adopting.plan, err));
+	steps.count = adopting.plan.count;
+	return disk_steps_run(call, &steps, err);
 }
 
 const struct cli_verb cli_verb_disk_adopt = {

@@ -6,10 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "disk_results.h"
+#include "disk_steps.h"
 #include "number.h"
 #include "unlocking.h"
 #include "verbs.h"
+
+/* One `disk format`. */
+struct formatting {
+	struct cli_call *call;
+	struct vault *vault;
+	struct disk_format_spec spec;
+	struct disk_format_plan plan;
+};
+
+static void formatting_done(struct formatting *formatting)
+{
+	disk_format_plan_done(&formatting->plan);
+	vault_close(formatting->vault);
+}
 
 /* What is said before a device is overwritten. */
 static void describe_loss(const struct disk_format_job *job, char *out, size_t out_size_bytes)
@@ -69,10 +83,24 @@ static void leave_untouched(struct disk_format_plan *plan)
 	}
 }
 
-/* Asks for each device on which a header will be written; one refusal ends everything. */
-static cof_result confirm(const struct cli_call *call, const struct disk_format_plan *plan,
-			  struct cof_error *err)
+/* The same as a step; what was not refused either is left alone. */
+static bool stops(void *context)
 {
+	struct formatting *formatting = context;
+
+	if (!must_stop(formatting->call, &formatting->plan))
+		return false;
+	leave_untouched(&formatting->plan);
+	return true;
+}
+
+/* Asks for each device on which a header will be written; one refusal ends everything. */
+static cof_result confirm(const void *context, struct cof_error *err)
+{
+	const struct formatting *formatting = context;
+	const struct cli_call *call = formatting->call;
+	const struct disk_format_plan *plan = &formatting->plan;
+
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct disk_format_job *job = &plan->jobs[i];
 		char loss[1024];
@@ -86,8 +114,12 @@ static cof_result confirm(const struct cli_call *call, const struct disk_format_
 }
 
 /* --dry-run: the steps for each device. */
-static void say_plan(const struct cli_call *call, const struct disk_format_plan *plan)
+static void say_plan(const void *context)
 {
+	const struct formatting *formatting = context;
+	const struct cli_call *call = formatting->call;
+	const struct disk_format_plan *plan = &formatting->plan;
+
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct disk_format_job *job = &plan->jobs[i];
 
@@ -109,35 +141,6 @@ static void say_plan(const struct cli_call *call, const struct disk_format_plan 
 			cli_say(call, "  add a line to %s", call->paths->crypttab);
 		cli_say(call, "  open it");
 	}
-}
-
-/* Hands every job's result to disk_results_show(). */
-static cof_result show(struct cli_call *call, const struct disk_format_plan *plan,
-		       struct cof_error *err)
-{
-	_cleanup_free_ struct disk_result *results = calloc(plan->count + 1, sizeof(*results));
-
-	ENSURE(results, err, COF_E_NOMEM, NULL, "no memory for %zu results", plan->count);
-	for (size_t i = 0; i < plan->count; i++)
-		results[i] = plan->jobs[i].result;
-	return disk_results_show(call, results, plan->count, "encrypted and open",
-				 call->dry_run ? "planned" : "is encrypted and open already", err);
-}
-
-/* Refuses names that are wrong before the vault asks for its passphrase. */
-static cof_result check_names(struct cli_call *call, struct cof_error *err)
-{
-	_cleanup_free_ struct disk_result *results =
-		calloc(call->arg_count + 1, sizeof(*results));
-	cof_result checked;
-
-	ENSURE(results, err, COF_E_NOMEM, NULL, "no memory for %zu results", call->arg_count);
-	checked = disk_check_names(call->args, call->arg_count, results, err);
-	if (!cof_failed(checked))
-		return COF_OK;
-	disk_results_suggest(NULL, call->args, call->arg_count, results);
-	TRY(disk_results_show(call, results, call->arg_count, "", "", err));
-	return checked;
 }
 
 /* The options as the disk folder takes them. */
@@ -165,32 +168,43 @@ static cof_result read_spec(const struct cli_call *call, struct disk_format_spec
 	return COF_OK;
 }
 
+/* Does what was planned. */
+static cof_result work(void *context, struct progress *progress, struct cof_error *err)
+{
+	struct formatting *formatting = context;
+
+	return disk_format_run(formatting->vault, formatting->call->paths, &formatting->plan,
+			       &formatting->spec, progress, err);
+}
+
+/* What became of one device. */
+static const struct disk_result *result_of(const void *context, size_t index)
+{
+	const struct formatting *formatting = context;
+
+	return &formatting->plan.jobs[index].result;
+}
+
 /* coffer disk format. */
 static cof_result run_format(struct cli_call *call, struct cof_error *err)
 {
-	_cleanup_(vault_closep) struct vault *vault = NULL;
-	_cleanup_(disk_format_plan_done) struct disk_format_plan plan = { 0 };
-	_cleanup_(progress_freep) struct progress *progress = NULL;
-	struct disk_format_spec spec;
+	_cleanup_(formatting_done) struct formatting formatting = { .call = call };
+	struct disk_steps steps = { .context = &formatting,
+				    .say = say_plan,
+				    .stops = stops,
+				    .confirm = confirm,
+				    .run = work,
+				    .result = result_of,
+				    .done = "encrypted and open",
+				    .same = "is encrypted and open already" };
 
-	TRY(read_spec(call, &spec, err));
-	TRY(check_names(call, err));
-	TRY(cli_open_vault(call, true, &vault, err));
-	TRY(disk_format_plan(vault, call->paths, call->args, call->arg_count, &spec, &plan, err));
-	if (call->dry_run) {
-		say_plan(call, &plan);
-		return show(call, &plan, err);
-	}
-	if (must_stop(call, &plan)) {
-		leave_untouched(&plan);
-		return show(call, &plan, err);
-	}
-	TRY(confirm(call, &plan, err));
-	TRY(progress_new(plan.count, call->json || call->quiet, &progress, err));
-	/* Every failure is in the jobs' results as well, from where show() passes the first up. */
-	cof_ignore(disk_format_run(vault, call->paths, &plan, &spec, progress, err));
-	progress_free(TAKE(progress));
-	return show(call, &plan, err);
+	TRY(read_spec(call, &formatting.spec, err));
+	TRY(disk_steps_names(call, err));
+	TRY(cli_open_vault(call, true, &formatting.vault, err));
+	TRY(disk_format_plan(formatting.vault, call->paths, call->args, call->arg_count,
+			     &formatting.spec, &formatting.plan, err));
+	steps.count = formatting.plan.count;
+	return disk_steps_run(call, &steps, err);
 }
 
 const struct cli_verb cli_verb_disk_format = {
