@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Backups: made, checked without a vault, and restored to a machine that has nothing."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
@@ -163,7 +165,8 @@ def test_vault_that_nobody_has_a_secret_of_is_told(coffer, place):
 def test_backup_of_an_altered_vault_is_not_made(coffer, disk, place):
     coffer.format(disk)
     coffer.close(disk)
-    rig.tool("sqlite3", coffer.vault / "vault.db", "delete from record where key like 'record/%'")
+    with contextlib.closing(sqlite3.connect(coffer.vault / "vault.db")) as keystore, keystore:
+        keystore.execute("delete from record where key like 'record/%'")
     refused = create(coffer, place / "v.backup", expect=DAMAGED)
     assert "no backup" in refused.err and not (place / "v.backup").exists()
     assert not (place / "v.backup.new").exists()
