@@ -103,8 +103,8 @@ typedef cof_result (*audit_visit)(const char *file, struct span content, void *c
  * locked vault. Fails: COF_E_IO, COF_E_NOMEM, COF_E_BUSY */
 cof_result audit_each_file(const struct vault *vault, audit_visit visit, void *context,
 			   struct cof_error *err);
-/** audit_look() - audit_verify() for a locked vault as well, where neither a seal is proven nor
- * what the keystore knows */
+/** audit_look() - a shorter audit_verify(): of the two newest files alone; on a locked vault as
+ * well, where neither a seal is proven nor what the keystore knows */
 cof_result audit_look(struct vault *vault, struct audit_verdict *ret_verdict,
 		      struct cof_error *err);
 /**

@@ -140,6 +140,12 @@ static void check_first(struct audit_check *check, const char *name, const struc
 {
 	static const struct audit_chain none;
 
+	check->first_seq = item->seq;
+	if (check->known->partial) {
+		check->chain = item->prev;
+		check->next_seq = item->seq;
+		return;
+	}
 	if (item->role != AUDIT_IS_BEGIN || !audit_chain_equal(&item->prev, &none)) {
 		blame(check, AUDIT_REMOVED, name, 1,
 		      "is number %llu: the log's beginning is missing",
@@ -276,7 +282,8 @@ void audit_check_end(struct audit_check *check)
 
 	if (check->verdict.fault != AUDIT_WHOLE)
 		return;
-	if (known->has_head && !check->head_met)
+	if (known->has_head && !check->head_met &&
+	    !(known->partial && known->head_seq < check->first_seq))
 		blame(check, AUDIT_CUT_OFF, NULL, check->verdict.line,
 		      "ends with number %llu; the keystore knows of number %llu",
 		      (unsigned long long)check->verdict.last_seq,

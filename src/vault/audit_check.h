@@ -12,11 +12,13 @@
 /**
  * struct audit_known - what is known of a log apart from the log
  * @vault:    UUID of the vault, as text
+ * @partial:  the oldest files are not read: nothing is known of where the chain begins
  * @key:      of the seals of @epoch; NULL: the vault is locked and no seal is checked; borrowed
  * @has_head: the keystore names a line: number @head_seq has the chain value @head
  */
 struct audit_known {
 	const char *vault;
+	bool partial;
 	const struct wrap_key *key;
 	uint32_t epoch;
 	bool has_head;
@@ -61,6 +63,7 @@ struct audit_check {
 	const struct audit_known *known; /* borrowed */
 	struct audit_verdict verdict;
 	struct audit_chain chain;
+	uint64_t first_seq;
 	uint64_t next_seq;
 	uint32_t epoch;
 	bool head_met;

@@ -27,8 +27,8 @@ cof_result audit_head_put(struct vault *vault, struct index_edit *edit, struct c
 /** audit_head_get() - what the keystore notes. Fails: COF_E_AUTH, COF_E_FORMAT, COF_E_LOCKED */
 cof_result audit_head_get(struct vault *vault, uint64_t *ret_seq, struct audit_chain *ret_chain,
 			  bool *ret_found, struct cof_error *err);
-/** audit_verify_in() - audit_look() for the log in @folder; the log's lock is held, or nobody
- * writes there. Fails: as audit_look() */
+/** audit_verify_in() - the log in @folder, of a locked vault as well; the log's lock is held, or
+ * nobody writes there. Fails: as audit_look() */
 cof_result audit_verify_in(struct vault *vault, const char *folder,
 			   struct audit_verdict *ret_verdict, struct cof_error *err);
 /**

@@ -27,7 +27,7 @@ DEFINE_FREEP(struct shadow, shadow_freep, shadow_free)
  * written every row. Fails: COF_E_AUTH, COF_E_FORMAT */
 cof_result shadow_check_rows(struct shadow *shadow, const struct vault *vault,
 			     struct cof_error *err);
-/** shadow_verify_log() - audit_look() for the copy's audit log and what its keystore knows of it;
+/** shadow_verify_log() - audit_verify_in() for the copy's audit log, and what its keystore knows;
  * with the keys of @vault, if they are here and of the copy's epoch. Fails: as audit_look() */
 cof_result shadow_verify_log(struct shadow *shadow, const struct vault *vault,
 			     struct audit_verdict *ret_verdict, struct cof_error *err);

@@ -347,6 +347,11 @@ def test_full_file_is_kept_and_the_chain_goes_on(coffer, monkeypatch):
     seqs = [line["seq"] for line in lines_of(coffer, "--event", "vault")]
     assert seqs == sorted(seqs)
     verify(coffer)
+    coffer.run("status")
+    text = log_of(coffer).read_text()
+    log_of(coffer).write_text(text.replace('"done"', '"gone"', 1))
+    coffer.run("status", expect=DAMAGED)
+    log_of(coffer).write_text(text)
     older[1].unlink()
     assert verify(coffer, expect=DAMAGED).json["verdict"]["state"] == "removed"
 

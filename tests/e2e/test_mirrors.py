@@ -12,6 +12,7 @@ import pytest
 
 import rig
 from rig import DAMAGED, NO_DEVICE, REFUSED, Dialogue, mounted, tool
+from test_crash import chosen, crash, points_of
 
 
 @pytest.fixture
@@ -303,6 +304,30 @@ def test_copy_of_the_log_with_more_lines_is_kept(coffer, mirrors):
     coffer.run("unlock", *coffer.secret())
     kept, = copy_in(mirrors[0]).glob("audit.log.newer-*")
     assert kept.read_text() == more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["kill", "fail"])
+def test_mending_a_mirror_converges_after_a_stop_at_any_point(coffer, mirrors, fault):
+    def unlock(**options):
+        result = coffer.run("unlock", *coffer.secret(), **options)
+        coffer.run("lock", expect=None)
+        return result
+
+    def break_again():
+        for kept in mirrors[0].glob("coffer-*.damaged-*"):
+            shutil.rmtree(kept)
+        change_line(copy_in(mirrors[0]))
+        coffer.run("status", "--check", *coffer.secret(), expect=DAMAGED)
+    break_again()
+    points = points_of(unlock(fault="list"))
+    assert "mirror/set-aside" in points
+    for number in chosen(points):
+        break_again()
+        assert crash(unlock, number, fault).status == 0, points[number - 1]
+        coffer.run("status", "--check", *coffer.secret())
+        assert states_of(coffer) == ["current", "current"], points[number - 1]
+        assert list(mirrors[0].glob("coffer-*.damaged-*")), points[number - 1]
 
 
 # ---- mirrors that do not get a change ----
