@@ -301,7 +301,8 @@ void mirrors_write(struct vault *vault)
 		return;
 	/* Damage must not take the place of what it is to be mended from. */
 	if (cof_failed(vault->engine->check(vault->keystore, &damage))) {
-		log_notice("the mirrors were not written, to keep their copies: %s %s",
+		log_notice("the mirrors were not written, to keep their copies: %s %s; `coffer "
+			   "status` says what to do",
 			   damage.subject, damage.text);
 		return;
 	}

@@ -206,13 +206,15 @@ void vault_defer_mirrors(struct vault *vault)
 cof_result vault_sync(struct vault *vault, struct cof_error *err)
 {
 	_cleanup_fd_ int lock = -1;
+	cof_result refreshed;
 	bool changed;
 
 	vault->defer_mirrors = false;
 	TRY(vault_take_lock(vault, VAULT_LOCK_TIMEOUT_MS, &lock, err));
-	TRY(header_refresh(vault, &changed, err));
+	/* Where the header or its copy cannot be read, the mirrors still get the records. */
+	refreshed = header_refresh(vault, &changed, err);
 	commit_follow_up(vault);
-	return COF_OK;
+	return refreshed;
 }
 
 uint64_t vault_stamp(const struct paths *paths)
