@@ -130,35 +130,65 @@ static cof_result check_thumbprint(const char *thumbprint, struct cof_error *err
 	return COF_OK;
 }
 
-/* Shows a person the keys of a server, and takes the first if they are the right ones. */
-static cof_result ask_thumbprint(struct cli_call *call, const char *url,
-				 char keys[static TANG_KEYS_MAX][TANG_THUMBPRINT_BYTES],
-				 struct cof_error *err)
+/* The keys with which a server signs, before they are believed. */
+struct tang_keys {
+	char thumbprints[TANG_KEYS_MAX][TANG_THUMBPRINT_BYTES];
+	size_t count;
+};
+
+/* Refuses a server that does not sign with the key that was given. */
+static cof_result check_keys(const char *url, const struct tang_keys *keys, const char *thumbprint,
+			     struct cof_error *err)
+{
+	cof_result failure;
+
+	for (size_t i = 0; i < keys->count; i++)
+		if (strcmp(keys->thumbprints[i], thumbprint) == 0)
+			return COF_OK;
+	failure = cof_raise(err, COF_E_REFUSED, url, "does not sign with the key %s, but with %s",
+			    thumbprint, keys->thumbprints[0]);
+	cof_error_try(err, "tang-show-keys on the server; if it shows another key, another server "
+			   "answers here");
+	return failure;
+}
+
+/* Shows a person the keys of a server, and asks whether they are the right ones. */
+static cof_result ask_keys(const char *url, const struct tang_keys *keys, struct cof_error *err)
 {
 	char question[1024];
-	size_t count;
 	bool yes;
 	int len;
 
-	if (!cli_on_terminal(call)) {
-		cof_result failure = cof_raise(err, COF_E_REFUSED, url,
-					       "nobody is here to say that its keys are the right "
-					       "ones");
+	len = snprintf(question, sizeof(question), "The server %s signs with:\n\n", url);
+	for (size_t i = 0; i < keys->count; i++)
+		len += snprintf(question + len, sizeof(question) - (size_t)len, "  %s\n",
+				keys->thumbprints[i]);
+	(void)snprintf(question + len, sizeof(question) - (size_t)len,
+		       "\nOn the server, tang-show-keys shows the right ones. Are these they? "
+		       "Type yes: ");
+	TRY(cli_ask_yes(question, &yes, err));
+	ENSURE(yes, err, COF_E_REFUSED, url, "its keys were not agreed to");
+	return COF_OK;
+}
 
+/* Which key the server must have: the one given, or one that a person agrees to. */
+static cof_result agree_on_key(struct cli_call *call, const char *url, const char *given,
+			       struct tang_keys *keys, const char **ret_thumbprint,
+			       struct cof_error *err)
+{
+	cof_result failure;
+
+	if (!given && !cli_on_terminal(call)) {
+		failure = cof_raise(err, COF_E_REFUSED, url,
+				    "nobody is here to say that its keys are the right ones");
 		cof_error_try(err, "--thumbprint with what tang-show-keys shows on the server");
 		return failure;
 	}
-	TRY(tang_look(call->paths, url, keys, &count, err));
-	ENSURE(count > 0, err, COF_E_FORMAT, url, "advertises no key that signs");
-	len = snprintf(question, sizeof(question), "The server %s signs with:\n\n", url);
-	for (size_t i = 0; i < count && (size_t)len < sizeof(question); i++)
-		len += snprintf(question + len, sizeof(question) - (size_t)len, "  %s\n", keys[i]);
-	if ((size_t)len < sizeof(question))
-		(void)snprintf(question + len, sizeof(question) - (size_t)len,
-			       "\nOn the server, tang-show-keys shows the right ones. Are these "
-			       "they? Type yes: ");
-	TRY(cli_ask_yes(question, &yes, err));
-	ENSURE(yes, err, COF_E_REFUSED, url, "its keys were not agreed to");
+	TRY(cof_explain(tang_look(call->paths, url, keys->thumbprints, &keys->count, err), err,
+			NULL, "cannot ask the Tang server %s for its keys", url));
+	ENSURE(keys->count > 0, err, COF_E_FORMAT, url, "advertises no key that signs");
+	TRY(given ? check_keys(url, keys, given, err) : ask_keys(url, keys, err));
+	*ret_thumbprint = given ? given : keys->thumbprints[0];
 	return COF_OK;
 }
 
@@ -166,21 +196,17 @@ static cof_result ask_thumbprint(struct cli_call *call, const char *url,
 static cof_result run_tang(struct cli_call *call, struct cof_error *err)
 {
 	_cleanup_(vault_closep) struct vault *vault = NULL;
-	char keys[TANG_KEYS_MAX][TANG_THUMBPRINT_BYTES];
-	struct vault_tool tool = { .kind = VAULT_WAY_CLEVIS,
-				   .url = call->args[0],
-				   .thumbprint = cli_value(call, "thumbprint") };
+	const char *given = cli_value(call, "thumbprint");
+	struct vault_tool tool = { .kind = VAULT_WAY_CLEVIS, .url = call->args[0] };
+	struct tang_keys keys = { .count = 0 };
 
 	TRY(check_url(tool.url, err));
-	if (tool.thumbprint)
-		TRY(check_thumbprint(tool.thumbprint, err));
+	if (given)
+		TRY(check_thumbprint(given, err));
 	TRY(cli_open_vault(call, false, &vault, err));
 	if (call->dry_run)
 		return only_plan(call, "the Tang server");
-	if (!tool.thumbprint) {
-		TRY(ask_thumbprint(call, tool.url, keys, err));
-		tool.thumbprint = keys[0];
-	}
+	TRY(agree_on_key(call, tool.url, given, &keys, &tool.thumbprint, err));
 	return enroll_tool(
 		call, vault, &tool,
 		"whoever can reach the server from where the machine is has a vault that "

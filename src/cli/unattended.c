@@ -46,7 +46,7 @@ static void report_way(const struct cli_call *call, const char *words, const str
 		   why->remedy);
 }
 
-/* Tries all methods, or those of one name, in their order. */
+/* Tries all methods, or those of one name, in their order; @err gets why the last one failed. */
 static cof_result try_ways(struct cli_call *call, struct vault *vault, const char *method,
 			   size_t *ret_tried, struct cof_error *err)
 {
@@ -61,15 +61,18 @@ static cof_result try_ways(struct cli_call *call, struct vault *vault, const cha
 
 		if (method && strcmp(ways[i].method, method) != 0)
 			continue;
+		/* With --method, why the last one failed is the failure of all. */
+		if (method && *ret_tried > 0)
+			report_way(call, words, err);
 		(*ret_tried)++;
 		(void)way_words(&ways[i], words, sizeof(words));
 		if (!cof_failed(try_way(call, vault, &ways[i], &why))) {
 			cli_say(call, "Opened by %s.", words);
 			return COF_OK;
 		}
-		report_way(call, words, &why);
-		if (err)
-			*err = why;
+		if (!method)
+			report_way(call, words, &why);
+		*err = why;
 	}
 	return COF_OK;
 }
