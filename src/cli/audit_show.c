@@ -39,11 +39,18 @@ static bool passes(const struct json *line, const struct audit_item *item,
 	return !filter->subject || (subject && strcmp(subject, filter->subject) == 0);
 }
 
+/* What visits each whole line of the log; @json, which is the line, may be taken out. */
+struct line_visit {
+	cof_result (*visit)(struct span line, struct json **json, const struct audit_item *item,
+			    void *context, struct cof_error *err);
+	void *context;
+};
+
 /* audit_each_file()'s visitor. */
-static cof_result gather_file(const char *file, struct span content, void *context,
-			      struct cof_error *err)
+static cof_result visit_file(const char *file, struct span content, void *context,
+			     struct cof_error *err)
 {
-	const struct gathering *gathering = context;
+	const struct line_visit *visit = context;
 	struct span line;
 	bool ended;
 
@@ -52,11 +59,22 @@ static cof_result gather_file(const char *file, struct span content, void *conte
 		struct audit_item item;
 
 		TRY(audit_item_read(line, &item, err));
-		if (!item.whole || cof_failed(json_parse(line, file, &json, NULL)))
-			continue;
-		if (passes(json, &item, gathering->filter))
-			json_add(gathering->lines, TAKE(json));
+		if (item.whole && !cof_failed(json_parse(line, file, &json, NULL)))
+			TRY(visit->visit(line, &json, &item, visit->context, err));
 	}
+	return COF_OK;
+}
+
+/* A line_visit's visit: keeps the lines that pass. */
+static cof_result gather_line(struct span line, struct json **json, const struct audit_item *item,
+			      void *context, struct cof_error *err)
+{
+	const struct gathering *gathering = context;
+
+	(void)line;
+	(void)err;
+	if (passes(*json, item, gathering->filter))
+		json_add(gathering->lines, TAKE(*json));
 	return COF_OK;
 }
 
@@ -76,10 +94,11 @@ cof_result audit_gather(const struct vault *vault, const struct audit_filter *fi
 {
 	_cleanup_json_ struct json *all = json_new_array();
 	struct gathering gathering = { .filter = filter, .lines = all };
+	struct line_visit visit = { gather_line, &gathering };
 	struct json *last;
 	size_t count;
 
-	TRY(audit_each_file(vault, gather_file, &gathering, err));
+	TRY(audit_each_file(vault, visit_file, &visit, err));
 	count = json_length(all);
 	if (filter->limit == 0 || count <= filter->limit) {
 		*ret_lines = TAKE(all);
@@ -206,35 +225,25 @@ static cof_result add_raw(struct json *found, struct span line, struct cof_error
 	return COF_OK;
 }
 
-/* audit_each_file()'s visitor. */
-static cof_result look_in_file(const char *file, struct span content, void *context,
-			       struct cof_error *err)
+/* A line_visit's visit: keeps the newest certificate and what follows it, up to a seal. */
+static cof_result look_at_line(struct span line, struct json **json, const struct audit_item *item,
+			       void *context, struct cof_error *err)
 {
 	struct certificate *certificate = context;
-	struct span line;
-	bool ended;
 
-	while (audit_next_line(&content, &line, &ended)) {
-		_cleanup_json_ struct json *json = NULL;
-		struct audit_item item;
-
-		TRY(audit_item_read(line, &item, err));
-		if (!item.whole || cof_failed(json_parse(line, file, &json, NULL)))
-			continue;
-		if (is_certificate(json, certificate->name)) {
-			json_free(TAKE(certificate->found));
-			certificate->found = json_new_object();
-			certificate->sealed = false;
-			json_set(certificate->found, "certificate", copy_of(json));
-			json_set(certificate->found, "lines", json_new_array());
-		}
-		if (!certificate->found || certificate->sealed)
-			continue;
-		TRY(add_raw(certificate->found, line, err));
-		certificate->sealed = item.role == AUDIT_IS_SEAL;
-		if (certificate->sealed)
-			json_set(certificate->found, "seal", copy_of(json));
+	if (is_certificate(*json, certificate->name)) {
+		json_free(TAKE(certificate->found));
+		certificate->found = json_new_object();
+		certificate->sealed = false;
+		json_set(certificate->found, "certificate", copy_of(*json));
+		json_set(certificate->found, "lines", json_new_array());
 	}
+	if (!certificate->found || certificate->sealed)
+		return COF_OK;
+	TRY(add_raw(certificate->found, line, err));
+	certificate->sealed = item->role == AUDIT_IS_SEAL;
+	if (certificate->sealed)
+		json_set(certificate->found, "seal", copy_of(*json));
 	return COF_OK;
 }
 
@@ -242,7 +251,8 @@ cof_result audit_find_certificate(const struct vault *vault, const char *name,
 				  struct json **ret_certificate, struct cof_error *err)
 {
 	struct certificate certificate = { .name = name };
-	cof_result result = audit_each_file(vault, look_in_file, &certificate, err);
+	struct line_visit visit = { look_at_line, &certificate };
+	cof_result result = audit_each_file(vault, visit_file, &visit, err);
 
 	if (cof_failed(result)) {
 		json_free(certificate.found);
