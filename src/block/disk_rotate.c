@@ -235,9 +235,9 @@ static cof_result check_mirrors(const struct rotating *rotating, bool dry_run,
 	if (!found || (dry_run && behind.state == MIRROR_BEHIND))
 		return COF_OK;
 	cof_ignore(cof_raise(err, COF_E_REFUSED, rotating->disk->name,
-			     "its old key %s beside the new one: the mirror %s %s the new key",
-			     dry_run ? "would stay valid" : "stays valid", behind.folder,
-			     dry_run ? "would not get" : "has not got"));
+			     "%s a new key, and the old one %s valid: the mirror %s %s the new one",
+			     dry_run ? "would get" : "has", dry_run ? "would stay" : "stays",
+			     behind.folder, dry_run ? "would not get" : "has not got"));
 	if (behind.reason[0])
 		cof_error_cause(err, "%s", behind.reason);
 	cof_error_try(err,

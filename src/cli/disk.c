@@ -227,8 +227,8 @@ const struct cli_verb cli_verb_disk_close = {
 		"is said to be so, which is no failure.\n\n"
 		"Before a disk of the vault is closed, its stored key must open the header on the "
 		"device. With a locked vault it is enough that the header is the one that the key "
-		"opened. Otherwise the disk stays open, so that its data can be saved; --force "
-		"closes it all the same.",
+		"opened, and that the vault's record of the disk is not an older one. If not, the "
+		"disk stays open, so that its data can be saved; --force closes it all the same.",
 	.options =
 		(const struct cli_option[]){
 			{ "all", CLI_FLAG, NULL,
