@@ -29,14 +29,15 @@ static cof_result write_out(struct cli_call *call, struct span copy, struct json
 
 /* Copies one header of a disk of the vault, unless an older version is asked for. */
 static cof_result backup_known(struct cli_call *call, struct header_run *run, const char *name,
-			       uint64_t generation, struct json *json, struct cof_error *err)
+			       struct json *json, struct cof_error *err)
 {
 	_cleanup_(header_job_done) struct header_job job = { 0 };
 	_cleanup_buffer_ struct buffer copy = { 0 };
+	uint64_t generation;
 	bool kept = false;
 
-	if (generation) {
-		TRY(header_load(run->vault, name, generation, &copy, err));
+	if (run->generation) {
+		TRY(header_load(run->vault, name, run->generation, &copy, err));
 		return write_out(call, buffer_span(&copy), json, err);
 	}
 	TRY(header_job_find(&run->work, name, &job, err));
@@ -68,27 +69,14 @@ static cof_result backup_known(struct cli_call *call, struct header_run *run, co
 static cof_result run_backup(struct cli_call *call, struct cof_error *err)
 {
 	_cleanup_(header_run_done) struct header_run run = { 0 };
-	cof_result result = COF_OK;
-	struct json *disks;
-	uint64_t generation;
 
-	TRY(cli_number(call, "generation", 0, &generation, err));
-	ENSURE(!generation || cli_value(call, "out"), err, COF_E_USAGE, "--generation",
+	TRY(cli_number(call, "generation", 0, &run.generation, err));
+	ENSURE(!run.generation || cli_value(call, "out"), err, COF_E_USAGE, "--generation",
 	       "is for --out: the vault has that version already");
 	ENSURE(!cli_value(call, "out") || (call->arg_count == 1 && !cli_flag(call, "all")), err,
 	       COF_E_USAGE, "--out", "takes the header of one disk");
 	TRY(header_run_init(call, HEADER_NAMES_OR_ALL, &run, err));
-	disks = header_run_disks(call);
-	for (size_t i = 0; i < run.count; i++) {
-		struct json *json = json_new_object();
-		struct cof_error error = { 0 };
-
-		json_add(disks, json);
-		json_set_text(json, "name", run.names[i]);
-		cof_ignore(backup_known(call, &run, run.names[i], generation, json, &error));
-		header_run_note(json, &error, err, &result);
-	}
-	return result;
+	return header_run_each(call, &run, backup_known, err);
 }
 
 const struct cli_verb cli_verb_disk_header_backup = {

@@ -21,21 +21,9 @@ static cof_result repair_one(struct cli_call *call, struct header_run *run, cons
 static cof_result run_repair(struct cli_call *call, struct cof_error *err)
 {
 	_cleanup_(header_run_done) struct header_run run = { 0 };
-	cof_result result = COF_OK;
-	struct json *disks;
 
 	TRY(header_run_init(call, HEADER_NAMES_OR_ALL, &run, err));
-	disks = header_run_disks(call);
-	for (size_t i = 0; i < run.count; i++) {
-		struct json *json = json_new_object();
-		struct cof_error error = { 0 };
-
-		json_add(disks, json);
-		json_set_text(json, "name", run.names[i]);
-		cof_ignore(repair_one(call, &run, run.names[i], json, &error));
-		header_run_note(json, &error, err, &result);
-	}
-	return result;
+	return header_run_each(call, &run, repair_one, err);
 }
 
 const struct cli_verb cli_verb_disk_header_repair = {

@@ -95,6 +95,24 @@ struct json *header_run_disks(struct cli_call *call)
 	return disks;
 }
 
+cof_result header_run_each(struct cli_call *call, struct header_run *run, header_work_one work,
+			   struct cof_error *err)
+{
+	struct json *disks = header_run_disks(call);
+	cof_result result = COF_OK;
+
+	for (size_t i = 0; i < run->count; i++) {
+		struct json *json = json_new_object();
+		struct cof_error error = { 0 };
+
+		json_add(disks, json);
+		json_set_text(json, "name", run->names[i]);
+		cof_ignore(work(call, run, run->names[i], json, &error));
+		header_run_note(json, &error, err, &result);
+	}
+	return result;
+}
+
 /* What a plan writes, as JSON and in words. */
 static void show_plan(struct cli_call *call, const struct header_plan *plan, struct json *json)
 {

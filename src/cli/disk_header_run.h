@@ -23,6 +23,7 @@ struct header_run {
 	char **all;
 	const char *const *names; /* to work on, NULL-terminated; borrowed from the call or @all */
 	size_t count;
+	uint64_t generation; /* `header backup`: the one asked for, or 0 */
 };
 void header_run_done(struct header_run *run);
 
@@ -44,6 +45,17 @@ struct json *header_run_disks(struct cli_call *call);
  */
 void header_run_note(struct json *json, const struct cof_error *error, struct cof_error *first,
 		     cof_result *result);
+
+/** header_work_one - one disk of header_run_each(); fills @json */
+typedef cof_result (*header_work_one)(struct cli_call *call, struct header_run *run,
+				      const char *name, struct json *json, struct cof_error *err);
+
+/**
+ * header_run_each() - the disks of a run, one after the other, each with its part of the document
+ * Fails: as the first of them; all are tried, and the other failures are reported
+ */
+cof_result header_run_each(struct cli_call *call, struct header_run *run, header_work_one work,
+			   struct cof_error *err);
 
 /**
  * header_run_plan() - show a plan, ask where something goes that was no damage, and do it

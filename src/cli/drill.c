@@ -141,8 +141,9 @@ static cof_result print(const struct cli_call *call, const struct run *run, stru
 	}
 	if (run->drill.count > 0)
 		TRY(table_print(table, stdout, err));
-	cli_say(call, "%zu disks: %zu would open, %zu not, %zu absent. Nothing was changed.",
-		run->drill.count, drill_count(&run->drill, DRILL_OPENS),
+	cli_say(call, "%zu disk%s: %zu would open, %zu not, %zu absent. Nothing was changed.",
+		run->drill.count, run->drill.count == 1 ? "" : "s",
+		drill_count(&run->drill, DRILL_OPENS),
 		drill_count(&run->drill, DRILL_FAILS) + drill_count(&run->drill, DRILL_MISSING),
 		drill_count(&run->drill, DRILL_ABSENT));
 	return COF_OK;
