@@ -2,6 +2,7 @@
 #include "status_backup.h"
 
 #include "audit_line.h"
+#include "status_line.h"
 
 #define DAY_SECONDS 86400
 
@@ -42,46 +43,37 @@ static uint64_t changes_since(const struct status_backup *notes)
 	return notes->revision > revision ? notes->revision - revision : 0;
 }
 
-/* Prints a text of a note, without what could lead a terminal astray. */
-static void print_text(const char *text, FILE *file)
-{
-	for (; text && *text; text++)
-		(void)fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, file);
-}
-
 static void print_drill(const struct status_backup *notes, FILE *file)
 {
 	const struct json *note = notes->drill;
 	unsigned long long opens = json_get_uint(note, "opens", 0);
 	unsigned long long fails = json_get_uint(note, "fails", 0);
+	char failing[48] = "";
 	char when[48];
 
-	(void)fprintf(file, "drill      %s, with revision %llu: %llu disk%s would open, ",
-		      age(notes, note, when),
-		      (unsigned long long)json_get_uint(note, "revision", 0), opens,
-		      opens == 1 ? "" : "s");
 	if (fails > 0)
-		(void)fprintf(file, "%llu would NOT, ", fails);
-	(void)fprintf(file, "%llu absent\n", (unsigned long long)json_get_uint(note, "absent", 0));
+		(void)snprintf(failing, sizeof(failing), "%llu would NOT, ", fails);
+	status_line(file, "drill", "%s, with revision %llu: %llu disk%s would open, %s%llu absent",
+		    age(notes, note, when), (unsigned long long)json_get_uint(note, "revision", 0),
+		    opens, opens == 1 ? "" : "s", failing,
+		    (unsigned long long)json_get_uint(note, "absent", 0));
 }
 
 void status_backup_print(const struct status_backup *notes, FILE *file)
 {
 	unsigned long long changes = changes_since(notes);
+	const char *path = json_get_text(notes->backup, "file");
 	char when[48];
 
-	if (!notes->backup) {
-		(void)fprintf(file, "backup     never: `coffer backup create FILE`\n");
-	} else {
-		(void)fprintf(file, "backup     %s, revision %llu, %llu change%s since: ",
-			      age(notes, notes->backup, when),
-			      (unsigned long long)json_get_uint(notes->backup, "revision", 0),
-			      changes, changes == 1 ? "" : "s");
-		print_text(json_get_text(notes->backup, "file"), file);
-		(void)fputc('\n', file);
-	}
+	if (!notes->backup)
+		status_line(file, "backup", "never: `coffer backup create FILE`");
+	else
+		status_line(file, "backup", "%s, revision %llu, %llu change%s since: %s",
+			    age(notes, notes->backup, when),
+			    (unsigned long long)json_get_uint(notes->backup, "revision", 0),
+			    changes, changes == 1 ? "" : "s", path ? path : "");
 	if (!notes->drill)
-		(void)fprintf(file, "drill      never: `coffer drill FILE` tries the backup\n");
+		status_line(file, "drill", "never: `coffer drill FILE` tries the backup");
 	else
 		print_drill(notes, file);
 }

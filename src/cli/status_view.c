@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "number.h"
-#include "screen.h"
+#include "status_line.h"
 #include "status_view.h"
-#include "wrap.h"
 
 static const char *const state_names[] = {
 	[STATUS_ABSENT] = "absent",
@@ -18,19 +17,13 @@ static const char *const state_names[] = {
 };
 
 static const char *const mirror_names[] = {
-	[MIRROR_CURRENT] = "current",
-	[MIRROR_BEHIND] = "behind",
-	[MIRROR_AWAY] = "away",
-	[MIRROR_FAILED] = "failed",
-	[MIRROR_NEWER] = "newer",
-	[MIRROR_DAMAGED] = "damaged",
+	[MIRROR_CURRENT] = "current", [MIRROR_BEHIND] = "behind", [MIRROR_AWAY] = "away",
+	[MIRROR_FAILED] = "failed",   [MIRROR_NEWER] = "newer",	  [MIRROR_DAMAGED] = "damaged",
 };
 
 static const char *const header_names[] = {
-	[VAULT_HEADER_KEPT] = "current",
-	[VAULT_HEADER_CHANGED] = "changed",
-	[VAULT_HEADER_OLDER] = "older",
-	[VAULT_HEADER_DAMAGED] = "damaged",
+	[VAULT_HEADER_KEPT] = "current",	[VAULT_HEADER_CHANGED] = "changed",
+	[VAULT_HEADER_OLDER] = "older",		[VAULT_HEADER_DAMAGED] = "damaged",
 	[VAULT_HEADER_FORGED] = "copy altered",
 };
 
@@ -115,8 +108,7 @@ void status_warnings(const struct status_facts *facts, status_visit_warning visi
 		visit("the vault has no recovery key: `coffer enroll recovery` makes one", context);
 	if (facts->slot_count > 0 && count_unattended(facts) == facts->slot_count)
 		visit("every unlock method works without a person: whoever takes the machine has "
-		      "the "
-		      "data",
+		      "the data",
 		      context);
 	if (facts->mirror_count == 0 && !facts->mirrors_unknown)
 		visit("the vault is in this folder alone: a line \"mirror = DIR\" in coffer.conf "
@@ -130,8 +122,7 @@ void status_warnings(const struct status_facts *facts, status_visit_warning visi
 		(void)snprintf(text, sizeof(text), "the mirror %s %s %s%s%s%s%s", mirror->folder,
 			       mirror->state == MIRROR_FAILED ? "has" : "is",
 			       mirror_names[mirror->state], mirror->reason[0] ? ": " : "",
-			       mirror->reason, mirror->remedy[0] ? "; try: " : "",
-			       mirror->remedy);
+			       mirror->reason, mirror->remedy[0] ? "; try: " : "", mirror->remedy);
 		visit(text, context);
 	}
 	for (char *const *note = facts->disk_notes; note && *note; note++)
@@ -257,11 +248,22 @@ static void print_state(const struct status_facts *facts, FILE *file)
 	uint64_t left = facts->agent.seconds_left;
 	char text[STATUS_TIME_CHARS];
 
-	(void)fprintf(file, "vault      %s  %s", facts->folder, state_names[facts->state]);
 	if (facts->state == STATUS_UNLOCKED && left != UINT64_MAX)
-		(void)fprintf(file, " (the agent forgets the key in %s)",
-			      status_time_left(left, text));
-	(void)fputc('\n', file);
+		status_line(file, "vault", "%s  %s (the agent forgets the key in %s)",
+			    facts->folder, state_names[facts->state], status_time_left(left, text));
+	else
+		status_line(file, "vault", "%s  %s", facts->folder, state_names[facts->state]);
+}
+
+/* The line on which vault it is. */
+static void print_identity(const struct status_facts *facts, FILE *file)
+{
+	char created[32] = "";
+
+	if (facts->created)
+		(void)time_format(facts->created, created);
+	status_line(file, "", "%s, epoch %u, revision %llu%s%s", facts->uuid, facts->epoch,
+		    (unsigned long long)facts->revision, created[0] ? ", created " : "", created);
 }
 
 /* The lines on the unlock methods. */
@@ -269,10 +271,10 @@ static void print_methods(const struct status_facts *facts, FILE *file)
 {
 	for (size_t i = 0; i < facts->slot_count; i++) {
 		const struct vault_slot *slot = &facts->slots[i];
+		bool labelled = slot->label[0] != '\0';
 
-		(void)fprintf(file, "%-9s  %d %s%s%s%s\n", i ? "" : "unlock", slot->number,
-			      slot->method, slot->label[0] ? " \"" : "", slot->label,
-			      slot->label[0] ? "\"" : "");
+		status_line(file, i ? "" : "unlock", "%d %s%s%s%s", slot->number, slot->method,
+			    labelled ? " \"" : "", slot->label, labelled ? "\"" : "");
 	}
 }
 
@@ -280,44 +282,35 @@ static void print_methods(const struct status_facts *facts, FILE *file)
 static void print_mirrors(const struct status_facts *facts, FILE *file)
 {
 	for (size_t i = 0; i < facts->mirror_count; i++)
-		(void)fprintf(file, "%-9s  %s  %s\n", i ? "" : "mirrors", facts->mirrors[i].folder,
-			      mirror_names[facts->mirrors[i].state]);
+		status_line(file, i ? "" : "mirrors", "%s  %s", facts->mirrors[i].folder,
+			    mirror_names[facts->mirrors[i].state]);
 }
 
 /* Prints one warning. */
 static void print_warning(const char *text, void *context)
 {
-	size_t indent = strlen("warning    ");
-	size_t columns = screen_columns(fileno(context), SCREEN_ANY_COLUMNS);
-
-	(void)fprintf(context, "warning    ");
-	wrap_line(context, columns, indent, indent, text);
+	status_line(context, "warning", "%s", text);
 }
 
 void status_print(const struct status_facts *facts, FILE *file)
 {
-	char created[32];
-
 	print_state(facts, file);
 	if (facts->state == STATUS_ABSENT) {
 		if (facts->copy_cause[0] == '\0')
-			(void)fprintf(file, "           `coffer init` makes one, `coffer backup "
-					    "restore FILE` brings one back\n");
+			status_line(file, "",
+				    "`coffer init` makes one, `coffer backup restore "
+				    "FILE` brings one back");
 		status_warnings(facts, print_warning, file);
 		return;
 	}
-	(void)fprintf(file, "           %s, epoch %u, revision %llu", facts->uuid, facts->epoch,
-		      (unsigned long long)facts->revision);
-	if (facts->created)
-		(void)fprintf(file, ", created %s", time_format(facts->created, created));
-	(void)fputc('\n', file);
+	print_identity(facts, file);
 	print_methods(facts, file);
 	print_mirrors(facts, file);
 	if (facts->checked)
-		(void)fprintf(file, "check      %zu records checked, all open; %zu mirrors read\n",
-			      facts->records, facts->mirrors_read);
-	(void)fprintf(file, "disks      %zu in the vault, %zu open\n", count_disks(facts),
-		      facts->disks_open);
+		status_line(file, "check", "%zu records checked, all open; %zu mirrors read",
+			    facts->records, facts->mirrors_read);
+	status_line(file, "disks", "%zu in the vault, %zu open", count_disks(facts),
+		    facts->disks_open);
 	if (facts->notes)
 		status_backup_print(facts->notes, file);
 	status_warnings(facts, print_warning, file);
