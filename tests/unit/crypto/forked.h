@@ -20,16 +20,7 @@
 #include <unistd.h>
 
 /* The sanitizers turn every lock on memory into nothing. */
-#if defined(__SANITIZE_ADDRESS__)
-#define LOCKS_ARE_REAL false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define LOCKS_ARE_REAL false
-#endif
-#endif
-#ifndef LOCKS_ARE_REAL
-#define LOCKS_ARE_REAL true
-#endif
+#define LOCKS_ARE_REAL (!UNIT_HAS_ASAN)
 
 #define NOT_POSSIBLE_HERE 77 /* a child that could not make its condition */
 
