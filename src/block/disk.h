@@ -266,6 +266,10 @@ cof_result disk_left_names(const struct paths *paths, char ***ret_names, struct 
 /** disk_raise_dead() - the failure that a dead volume is, with who still uses it and what to do.
  * Fails: COF_E_FAILED, always */
 cof_result disk_raise_dead(const struct disk_open_state *state, struct cof_error *err);
+/** disk_explain_dead() - say the same where taking a dead volume away failed with COF_E_BUSY.
+ * Returns @failed */
+cof_result disk_explain_dead(const struct disk_open_state *state, cof_result failed,
+			     struct cof_error *err);
 
 /**
  * disk_refresh_copy() - bring the header copy in the vault up to date with the device

@@ -15,14 +15,19 @@ cof_result disk_activate(const struct paths *paths, const char *source, const ch
 			 struct cof_error *err)
 {
 	struct engine_volume volume;
+	struct disk_open_state state;
 	char no_kernel[256];
 	char no_engine[256];
 
 	if (luks_kernel_can(no_kernel, sizeof(no_kernel)))
 		return luks_activate(source, header, name, volume_key, read_only, err);
-	if (engine_can(no_engine, sizeof(no_engine)))
-		return engine_open(paths, source, header, name, volume_key, read_only, &volume,
-				   err);
+	if (engine_can(no_engine, sizeof(no_engine))) {
+		TRY(disk_state_of(paths, name, &state, err));
+		return disk_explain_dead(&state,
+					 engine_open(paths, source, header, name, volume_key,
+						     read_only, &volume, err),
+					 err);
+	}
 	cof_ignore(cof_raise(err, COF_E_UNSUPPORTED, source, "cannot be opened on this machine"));
 	cof_error_cause(err, "dm-crypt: %s; user-space engine: %s", no_kernel, no_engine);
 	return (cof_result){ COF_E_UNSUPPORTED };

@@ -236,8 +236,11 @@ static cof_result close_one(const struct closing *closing, const char *typed,
 		(void)snprintf(result->name, sizeof(result->name), "%s", state.name);
 		result->changed = true;
 		result->did = closing->spec->dry_run ? "would be closed" : NULL;
-		return closing->spec->dry_run ? COF_OK
-					      : engine_close(closing->paths, state.name, err);
+		return closing->spec->dry_run
+			       ? COF_OK
+			       : disk_explain_dead(&state,
+						   engine_close(closing->paths, state.name, err),
+						   err);
 	}
 	if (!state.open) {
 		describe_not_open(closing, typed, result);

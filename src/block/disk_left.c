@@ -65,7 +65,18 @@ cof_result disk_raise_dead(const struct disk_open_state *state, struct cof_error
 				      "did so was killed"));
 	if (usage.text[0])
 		cof_error_cause(err, "%s is still %s%s", state->device, usage.text, usage.detail);
-	cof_error_try(err, "%s%scoffer disk close %s, then open it again", usage.remedy,
-		      usage.remedy[0] ? ", " : "", state->name);
+	cof_error_try(err, "%s%scoffer disk close %s && coffer disk open %s", usage.remedy,
+		      usage.remedy[0] ? " && " : "", state->name, state->name);
 	return (cof_result){ COF_E_FAILED };
+}
+
+cof_result disk_explain_dead(const struct disk_open_state *state, cof_result failed,
+			     struct cof_error *err)
+{
+	if (failed.code != COF_E_BUSY || !state->dead)
+		return failed;
+	cof_ignore(disk_raise_dead(state, err));
+	if (err)
+		err->code = COF_E_BUSY;
+	return failed;
 }

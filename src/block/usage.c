@@ -8,6 +8,7 @@
 #include "file.h"
 #include "name_list.h"
 #include "opener.h"
+#include "shell.h"
 #include "usage.h"
 
 #define ENGINE_SOURCE "coffer-engine:" /* of the mounts of src/block/engine */
@@ -83,7 +84,8 @@ static bool find_mount(struct tables *tables, dev_t number, struct usage *usage)
 		(void)snprintf(usage->detail, sizeof(usage->detail), " (%s)", type ? type : "?");
 		/* Nobody is told to take the running system's root away. */
 		if (strcmp(target, "/") != 0)
-			(void)snprintf(usage->remedy, sizeof(usage->remedy), "umount %s", target);
+			(void)shell_command("umount", target, usage->remedy,
+					    sizeof(usage->remedy));
 	}
 	if (places > 1) {
 		(void)snprintf(more, sizeof(more), " and %u more", places - 1);

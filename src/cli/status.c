@@ -34,20 +34,31 @@ static cof_result gather_unlocked(struct cli_call *call, struct vault *vault,
 	return COF_OK;
 }
 
-/* Counts those of the vault's disks that are open. */
-static cof_result count_open(struct cli_call *call, char *const *names, size_t *ret_open,
-			     struct cof_error *err)
+/* What to do about a volume that a killed engine or command has left. */
+static cof_result note_dead(const struct disk_open_state *state, struct header_notes *notes,
+			    struct cof_error *err)
 {
-	size_t count = 0;
+	struct cof_error dead = { 0 };
 
+	cof_ignore(disk_raise_dead(state, &dead));
+	return header_notes_add(notes, err, "%s: %s%s%s: `%s`", dead.subject, dead.text,
+				dead.cause[0] ? "; " : "", dead.cause, dead.remedy);
+}
+
+/* Counts those of the vault's disks that are open, and those that are dead, which are noted. */
+static cof_result look_at_volumes(struct cli_call *call, char *const *names,
+				  struct status_facts *facts, struct header_notes *notes,
+				  struct cof_error *err)
+{
 	for (size_t i = 0; names[i]; i++) {
 		struct disk_open_state state = { 0 };
 
 		TRY(disk_state_of(call->paths, names[i], &state, err));
-		count += state.open;
+		facts->disks_open += state.open;
+		facts->disks_dead += state.dead;
+		if (state.dead)
+			TRY(note_dead(&state, notes, err));
 	}
-
-	*ret_open = count;
 	return COF_OK;
 }
 
@@ -201,7 +212,7 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 		TRY(look_further(call, vault, &findings, &facts, err));
 	TRY(gather_parts(vault, &findings, &facts, &slots, &mirrors, &names, err));
 	if (names)
-		TRY(count_open(call, names, &facts.disks_open, err));
+		TRY(look_at_volumes(call, names, &facts, &notes, err));
 	if (findings.first.code == COF_E_NONE)
 		TRY(look_at_headers(call, vault, &notes, err));
 	gather_notes(vault, facts.revision, &backups);

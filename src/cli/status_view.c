@@ -210,6 +210,7 @@ static struct json *disks_json(const struct status_facts *facts)
 		json_add_text(names, facts->disks[i]);
 	json_set_uint(disks, "known", count_disks(facts));
 	json_set_uint(disks, "open", facts->disks_open);
+	json_set_uint(disks, "dead", facts->disks_dead);
 	json_set(disks, "names", names);
 	return disks;
 }
@@ -292,6 +293,17 @@ static void print_warning(const char *text, void *context)
 	status_line(context, "warning", "%s", text);
 }
 
+/* The line on the disks. */
+static void print_disks(const struct status_facts *facts, FILE *file)
+{
+	char dead[48] = "";
+
+	if (facts->disks_dead > 0)
+		(void)snprintf(dead, sizeof(dead), ", %zu dead", facts->disks_dead);
+	status_line(file, "disks", "%zu in the vault, %zu open%s", count_disks(facts),
+		    facts->disks_open, dead);
+}
+
 void status_print(const struct status_facts *facts, FILE *file)
 {
 	print_state(facts, file);
@@ -307,10 +319,10 @@ void status_print(const struct status_facts *facts, FILE *file)
 	print_methods(facts, file);
 	print_mirrors(facts, file);
 	if (facts->checked)
-		status_line(file, "check", "%zu records checked, all open; %zu mirrors read",
-			    facts->records, facts->mirrors_read);
-	status_line(file, "disks", "%zu in the vault, %zu open", count_disks(facts),
-		    facts->disks_open);
+		status_line(file, "check", "%zu record%s checked, all open; %zu mirror%s read",
+			    facts->records, facts->records == 1 ? "" : "s", facts->mirrors_read,
+			    facts->mirrors_read == 1 ? "" : "s");
+	print_disks(facts, file);
 	if (facts->notes)
 		status_backup_print(facts->notes, file);
 	status_warnings(facts, print_warning, file);

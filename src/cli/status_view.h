@@ -51,6 +51,7 @@ struct status_facts {
 	char copy_remedy[512];
 	const char *const *disks;
 	size_t disks_open;
+	size_t disks_dead;
 	char *const *disk_notes;
 	const struct status_backup *notes;
 };

@@ -27,11 +27,25 @@ def bring_vault_back(coffer):
 def test_status_of_a_killed_engine_fails_and_says_what_to_do(coffer, disk, place):
     found = only(coffer.format(disk))
     tool("mkfs.ext4", "-q", found["device"])
-    with mounted(found["device"], place / "mnt") as folder:
+    with mounted(found["device"], place / "mnt b") as folder:
         kill_engine(coffer, found)
         told = status(coffer, expect=FAILED)
         assert "dead" in told.out and "was killed" in told.err
-        assert f"umount {folder}, coffer disk close {disk.volume}" in told.err
+        remedy = (f"umount '{folder}' && coffer disk close {disk.volume} && "
+                  f"coffer disk open {disk.volume}")
+        assert remedy in told.err
+        # The screen that people look at counts it and warns, and so does its check.
+        for options in [], ["--check"]:
+            told = coffer.run("status", "--json", *options, *(coffer.secret() if options else []))
+            assert told.json["disks"]["dead"] == 1
+            assert any(f"{disk.volume}: the process that served it was killed" in warning
+                       and remedy in warning for warning in told.json["warnings"])
+        assert "1 in the vault, 0 open, 1 dead" in coffer.run("status").out
+        # Taking it away is refused with its name, not with the loop device's alone.
+        for verb in "close", "open":
+            told = coffer.run("disk", verb, disk.volume, *coffer.secret(), expect=BUSY)
+            assert f"{disk.volume}: the process that served it was killed" in told.err
+            assert remedy in told.err
     told = coffer.run("disk", "status", "--json", *coffer.secret(), expect=FAILED)
     assert only(told)["state"] == "dead"
     assert told.json["error"]["remedy"].startswith(f"coffer disk close {disk.volume}")

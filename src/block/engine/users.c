@@ -15,6 +15,7 @@
 
 #include "cleanup.h"
 #include "mounts.h"
+#include "shell.h"
 
 #define TEXT_MAX 300
 
@@ -34,8 +35,7 @@ static bool by_mount(const char *device, dev_t number, struct user *user)
 			continue;
 		(void)snprintf(user->text, sizeof(user->text), "mounted at %.*s (%s)", TEXT_MAX,
 			       mount->folder, mount->type);
-		(void)snprintf(user->remedy, sizeof(user->remedy), "umount %.*s", TEXT_MAX,
-			       mount->folder);
+		(void)shell_command("umount", mount->folder, user->remedy, sizeof(user->remedy));
 		return true;
 	}
 	return false;

@@ -134,6 +134,15 @@ static void test_usage_open_volume_tells_what_is_on_top(void **state)
 	assert_string_equal(usage_of(tree, "sda").text, "partition sda1 open as enc-a");
 }
 
+static void test_usage_remedy_quotes_a_folder_for_the_shell(void **state)
+{
+	const struct tree *tree = *state;
+
+	tree_mount(tree, 108, "/srv/a\\040b");
+	tree_map(tree, "dm-8", 108, "enc-a", "CRYPT-LUKS2-00-enc-a");
+	assert_string_equal(usage_of(tree, "dm-8").remedy, "umount '/srv/a b'");
+}
+
 static void test_usage_array_member_names_the_array(void **state)
 {
 	const struct tree *tree = *state;
@@ -297,6 +306,7 @@ int main(void)
 		TEST(test_usage_leg_names_the_map),
 		TEST(test_usage_lvm_names_the_group),
 		TEST(test_usage_open_volume_tells_what_is_on_top),
+		TEST(test_usage_remedy_quotes_a_folder_for_the_shell),
 		TEST(test_usage_array_member_names_the_array),
 		TEST(test_usage_btrfs_member_that_no_mount_names),
 		TEST(test_usage_unreadable_mount_table_fails),

@@ -194,7 +194,8 @@ static void test_json_locked_vault_has_its_facts(void **state)
 				      .slots = slots,
 				      .slot_count = 2,
 				      .disks = disks,
-				      .disks_open = 1 };
+				      .disks_open = 1,
+				      .disks_dead = 1 };
 	_cleanup_json_ struct json *json = status_json(&facts);
 	const struct json *vault = json_get(json, "vault");
 
@@ -208,6 +209,7 @@ static void test_json_locked_vault_has_its_facts(void **state)
 			    "recovery");
 	assert_int_equal(json_get_uint(json_get(json, "disks"), "known", 0), 2);
 	assert_int_equal(json_get_uint(json_get(json, "disks"), "open", 0), 1);
+	assert_int_equal(json_get_uint(json_get(json, "disks"), "dead", 0), 1);
 }
 
 static void test_json_of_what_is_not_known_is_null(void **state)
