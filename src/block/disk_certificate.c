@@ -19,10 +19,12 @@ static const char *limits_of(const struct destroy_steps *steps)
 }
 
 struct json *destroy_certificate(const struct disk *disk, const struct destroy_steps *steps,
-				 const char *const mirrors_left[])
+				 const char *const mirrors_left[], const char *const copies_aside[])
 {
 	struct json *certificate = json_new_object();
 	struct json *mirrors = json_new_array();
+	struct json *copies = json_new_array();
+	bool removed = !(mirrors_left && mirrors_left[0]) && !(copies_aside && copies_aside[0]);
 
 	json_set_known(certificate, "by_id", disk->stable);
 	json_set_known(certificate, "backing_file", disk->backing_file);
@@ -37,11 +39,14 @@ struct json *destroy_certificate(const struct disk *disk, const struct destroy_s
 	json_set_uint(certificate, "overwritten_bytes", steps->overwritten_bytes);
 	json_set_bool(certificate, "read_back", steps->overwritten);
 	json_set_bool(certificate, "discarded", steps->discarded);
-	json_set_bool(certificate, "keys_removed", true);
-	json_set_bool(certificate, "header_copies_removed", true);
+	json_set_bool(certificate, "keys_removed", removed);
+	json_set_bool(certificate, "header_copies_removed", removed);
 	for (size_t i = 0; mirrors_left && mirrors_left[i]; i++)
 		json_add_text(mirrors, mirrors_left[i]);
+	for (size_t i = 0; copies_aside && copies_aside[i]; i++)
+		json_add_text(copies, copies_aside[i]);
 	json_set(certificate, "mirrors_left", mirrors);
+	json_set(certificate, "copies_set_aside", copies);
 	json_set_text(certificate, "limits", limits_of(steps));
 	return certificate;
 }

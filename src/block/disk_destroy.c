@@ -229,8 +229,16 @@ static cof_result list_mirrors(struct vault *vault, char ***ret_names, struct co
 	return COF_OK;
 }
 
-/* Says in the result which mirrors still hold the keys. */
-static void warn_of_mirrors(char *const mirrors[], struct disk_result *result)
+/* A vault_visit_aside: adds a copy to the list. */
+static cof_result add_copy(const char *path, const char *remedy, void *context,
+			   struct cof_error *err)
+{
+	(void)remedy;
+	return name_list_add(context, path, err);
+}
+
+/* Says in the result which mirrors still hold the keys, and that copies set aside may. */
+static void warn_of_copies(char *const mirrors[], char *const copies[], struct disk_result *result)
 {
 	size_t len = 0;
 
@@ -238,6 +246,10 @@ static void warn_of_mirrors(char *const mirrors[], struct disk_result *result)
 		len += (size_t)snprintf(result->note + len, sizeof(result->note) - len, "%s%s",
 					i == 0 ? "its keys are still in the mirror " : ", ",
 					mirrors[i]);
+	if (copies[0] && len < sizeof(result->note))
+		(void)snprintf(result->note + len, sizeof(result->note) - len,
+			       "%sits keys may be in copies of the vault that were set aside",
+			       len ? "; " : "");
 }
 
 /* Step 5: the certificate, durable, and only then nothing is left in the vault. */
@@ -245,6 +257,7 @@ static cof_result certify(struct vault *vault, struct record *destroyed, struct 
 			  struct cof_error *err)
 {
 	_cleanup_(name_list_freep) char **mirrors = NULL;
+	_cleanup_(name_list_freep) char **copies = NULL;
 	struct destroy_steps steps = destroy_steps_of(destroyed->meta);
 	struct audit_entry entry = { .event = AUDIT_DISK_DESTROY, .subject = destroyed->name };
 	struct vault_write write = { .record = destroyed, .remove = true };
@@ -252,12 +265,15 @@ static cof_result certify(struct vault *vault, struct record *destroyed, struct 
 
 	TRY(disk_from_meta(destroyed->meta, &disk, err));
 	TRY(list_mirrors(vault, &mirrors, err));
-	entry.detail = destroy_certificate(&disk, &steps, (const char *const *)(uintptr_t)mirrors);
+	TRY(name_list_new(&copies, err));
+	TRY(vault_copies_aside(vault, add_copy, &copies, err));
+	entry.detail = destroy_certificate(&disk, &steps, (const char *const *)(uintptr_t)mirrors,
+					   (const char *const *)(uintptr_t)copies);
 	TRY(audit_write(vault, &entry, err));
 	TRY(audit_flush(vault, err));
 	TRY(fault_point("destroy/certified", err));
 	TRY(vault_commit(vault, &write, 1, err));
-	warn_of_mirrors(mirrors, result);
+	warn_of_copies(mirrors, copies, result);
 	return fault_point("destroy/done", err);
 }
 

@@ -24,9 +24,13 @@ struct destroy_steps {
 /**
  * destroy_certificate() - the certificate of a destroyed disk, pure; caller owns
  * @mirrors_left: mirrors that still hold its wrapped keys, NULL-terminated; may be NULL
+ * @copies_aside: copies of the vault that were set aside and may hold them; the same
+ *
+ * Only without either does it say that the keys and the header's copies are removed.
  */
 struct json *destroy_certificate(const struct disk *disk, const struct destroy_steps *steps,
-				 const char *const mirrors_left[]);
+				 const char *const mirrors_left[],
+				 const char *const copies_aside[]);
 /** destroy_steps_to_meta(), destroy_steps_of() - the steps in a record's meta and back, pure */
 void destroy_steps_to_meta(const struct destroy_steps *steps, struct json *meta);
 struct destroy_steps destroy_steps_of(const struct json *meta);

@@ -82,6 +82,35 @@ static cof_result confirm(const struct cli_call *call, const struct disk_destroy
 	return COF_OK;
 }
 
+/* A vault_visit_aside: warns of one copy. */
+static cof_result warn_of_copy(const char *path, const char *remedy, void *context,
+			       struct cof_error *err)
+{
+	struct cof_error warning = { 0 };
+
+	(void)context;
+	(void)err;
+	(void)snprintf(warning.headline, sizeof(warning.headline),
+		       "warning: what was destroyed may still be opened with the keys in %s", path);
+	(void)snprintf(warning.text, sizeof(warning.text),
+		       "it is a copy of the vault that was set aside, and follows no change");
+	cof_error_try(&warning, "%s, once nothing in it is needed", remedy);
+	cli_report(&warning);
+	return COF_OK;
+}
+
+/* Warns of the copies that were set aside, once something was destroyed. */
+static void warn_of_copies(struct vault *vault, const struct disk_destroy_plan *plan)
+{
+	bool destroyed = false;
+
+	for (size_t i = 0; i < plan->count; i++)
+		destroyed = destroyed || plan->jobs[i].result.changed;
+	/* The certificates name them too, or there is none. */
+	if (destroyed)
+		cof_ignore(vault_copies_aside(vault, warn_of_copy, NULL, NULL));
+}
+
 /* Hands every job's result to disk_results_show(). */
 static cof_result show(struct cli_call *call, struct vault *vault,
 		       const struct disk_destroy_plan *plan, struct cof_error *err)
@@ -127,6 +156,7 @@ static cof_result run_destroy(struct cli_call *call, struct cof_error *err)
 	/* Every failure is in the jobs' results as well, from where show() passes the first up. */
 	cof_ignore(disk_destroy_run(vault, call->paths, &plan, progress, err));
 	progress_free(TAKE(progress));
+	warn_of_copies(vault, &plan);
 	return show(call, vault, &plan, err);
 }
 
@@ -152,7 +182,10 @@ const struct cli_verb cli_verb_disk_destroy = {
 		"never be opened again.\n\n"
 		"Overwriting proves little on flash: what makes the data unreadable is that the "
 		"key is gone. A mirror that is away keeps its copy of the keys until it is back; "
-		"it is named. Backups of the vault from before keep theirs.",
+		"it is named. So is a copy of the vault that was set aside, in a mirror or beside "
+		"the vault's folder: it is not touched, and while there is one, the certificate "
+		"does not say that the keys are removed. Backups of the vault from before keep "
+		"theirs.",
 	.options =
 		(const struct cli_option[]){
 			{ "missing", CLI_FLAG, NULL,

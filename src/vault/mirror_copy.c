@@ -12,13 +12,11 @@
 #include "reach.h"
 #include "shadow.h"
 
-#define COPY_PREFIX  "coffer-"
-#define QUOTED_CHARS 600
+#define COPY_PREFIX "coffer-"
 
 /* ---- shell lines ---- */
 
-/* A path as one word of a shell line; returns @out. */
-static char *quote(const char *path, char out[static QUOTED_CHARS])
+char *shell_quote(const char *path, char out[static QUOTED_CHARS])
 {
 	size_t used = 0;
 
@@ -50,14 +48,14 @@ void copy_remedy(const struct paths *paths, const char *folder, char *out, size_
 	char date[32];
 
 	(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &parts));
-	(void)quote(paths->vault_dir, vault);
-	(void)quote(folder, source);
+	(void)shell_quote(paths->vault_dir, vault);
+	(void)shell_quote(folder, source);
 	*out = '\0';
 	if (!path_exists(paths->vault_dir))
 		(void)snprintf(out, room, "cp -a %s %s", source, vault);
 	else if (!cof_failed(path_format(&name, NULL, "%s.aside-%s", paths->vault_dir, date)))
-		(void)snprintf(out, room, "mv %s %s && cp -a %s %s", vault, quote(name, aside),
-			       source, vault);
+		(void)snprintf(out, room, "mv %s %s && cp -a %s %s", vault,
+			       shell_quote(name, aside), source, vault);
 }
 
 /* ---- one copy ---- */

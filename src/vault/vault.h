@@ -365,6 +365,20 @@ cof_result vault_mirrors(struct vault *vault, struct vault_mirror **ret_mirrors,
  */
 cof_result vault_check_mirrors(struct vault *vault, size_t *ret_read, struct cof_error *err);
 /**
+ * vault_visit_aside - called for each copy that was set aside; all borrowed
+ * @remedy: the shell line that removes it
+ */
+typedef cof_result (*vault_visit_aside)(const char *path, const char *remedy, void *context,
+					struct cof_error *err);
+/**
+ * vault_copies_aside() - the copies of this vault that coffer, or who did as it advised, has set
+ * aside: coffer-UUID.* in the mirrors that answer, and VAULT.aside* beside the vault's folder. They
+ * hold the records of their time, and follow no change.
+ * Fails: as @visit, COF_E_NOMEM
+ */
+cof_result vault_copies_aside(struct vault *vault, vault_visit_aside visit, void *context,
+			      struct cof_error *err);
+/**
  * struct vault_copy - a copy of some vault in a mirror, found without that vault
  * @mirror: borrowed from paths
  * @folder: the copy's own

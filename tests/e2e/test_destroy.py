@@ -2,6 +2,7 @@
 """`disk destroy`: what a disk holds is made unreadable for good, with a certificate."""
 
 import os
+import shutil
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_certificate_says_what_when_and_which_steps(coffer, formatted):
     assert said["size"] == 64 * MIB and said["overwritten_bytes"] == HEADER_BYTES
     for step in ("overwritten", "read_back", "keys_removed", "header_copies_removed"):
         assert said[step] is True
-    assert said["missing"] is False and said["mirrors_left"] == []
+    assert said["missing"] is False and said["mirrors_left"] == [] == said["copies_set_aside"]
     assert "what makes the data unreadable is that the key in the vault is gone" in said["limits"]
     assert coffer.run("audit", "--verify", *coffer.secret()).status == 0
 
@@ -294,6 +295,29 @@ def test_mirror_that_is_away_is_named(coffer, formatted, place):
     found = destroy(coffer, formatted).disks[0]
     assert f"its keys are still in the mirror {mirror}" in found["note"]
     assert str(mirror) in coffer.run("audit", "--json").out
+
+
+def test_copies_that_were_set_aside_are_named_and_keep_the_certificate_honest(coffer, formatted,
+                                                                               place):
+    mirror = place / "a mirror"
+    mirror.mkdir()
+    config = coffer.root / "etc/coffer/coffer.conf"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f"mirror = {mirror}\n")
+    coffer.run("unlock", *coffer.secret())
+    coffer.run("lock")
+    beside = coffer.vault.with_name(coffer.vault.name + ".aside-1")
+    shutil.copytree(coffer.vault, beside)
+    with open(next(mirror.iterdir()) / "vault.db", "r+b") as keystore:
+        keystore.write(b"no keystore")
+    told = destroy(coffer, formatted)
+    kept, = mirror.glob("coffer-*.damaged-*")
+    assert f"rm -r '{kept}'" in told.err and f"rm -r {beside}" in told.err
+    assert "set aside" in told.disks[0]["note"]
+    said = certificates(coffer, formatted.volume)[-1]["detail"]
+    assert sorted(said["copies_set_aside"]) == sorted([str(kept), str(beside)])
+    assert said["keys_removed"] is False and said["header_copies_removed"] is False
+    assert kept.exists() and beside.exists()
 
 
 # ---- interrupted ----

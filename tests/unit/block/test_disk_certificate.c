@@ -14,7 +14,7 @@ static const struct disk example = {
 static void test_certificate_names_the_disk(void **state)
 {
 	struct destroy_steps steps = { .overwritten = true, .overwritten_bytes = 16u << 20 };
-	_cleanup_json_ struct json *certificate = destroy_certificate(&example, &steps, NULL);
+	_cleanup_json_ struct json *certificate = destroy_certificate(&example, &steps, NULL, NULL);
 
 	(void)state;
 	assert_string_equal(json_get_text(certificate, "serial"), "Y1M0A01H");
@@ -28,7 +28,7 @@ static void test_certificate_names_the_disk(void **state)
 static void test_certificate_promises_no_step_that_was_not_done(void **state)
 {
 	struct destroy_steps steps = { .missing = true };
-	_cleanup_json_ struct json *certificate = destroy_certificate(&example, &steps, NULL);
+	_cleanup_json_ struct json *certificate = destroy_certificate(&example, &steps, NULL, NULL);
 
 	(void)state;
 	assert_true(json_get_bool(certificate, "missing", false));
@@ -41,7 +41,7 @@ static void test_certificate_promises_no_step_that_was_not_done(void **state)
 static void test_certificate_says_what_flash_does_not_promise(void **state)
 {
 	struct destroy_steps steps = { .overwritten = true, .flash = true };
-	_cleanup_json_ struct json *certificate = destroy_certificate(&example, &steps, NULL);
+	_cleanup_json_ struct json *certificate = destroy_certificate(&example, &steps, NULL, NULL);
 
 	(void)state;
 	assert_non_null(strstr(json_get_text(certificate, "limits"), "flash keeps old blocks"));
@@ -51,12 +51,29 @@ static void test_certificate_names_mirrors_that_hold_keys(void **state)
 {
 	const char *const mirrors[] = { "/mnt/usb", "/mnt/nfs", NULL };
 	struct destroy_steps steps = { 0 };
-	_cleanup_json_ struct json *certificate = destroy_certificate(&example, &steps, mirrors);
+	_cleanup_json_ struct json *certificate =
+		destroy_certificate(&example, &steps, mirrors, NULL);
 	const struct json *left = json_get(certificate, "mirrors_left");
 
 	(void)state;
 	assert_true(json_length(left) == 2);
 	assert_string_equal(json_text(json_at(left, 1)), "/mnt/nfs");
+}
+
+static void test_certificate_promises_no_removal_while_a_copy_is_kept_aside(void **state)
+{
+	const char *const copies[] = { "/mnt/usb/coffer-x.damaged-1", NULL };
+	struct destroy_steps steps = { .overwritten = true };
+	_cleanup_json_ struct json *clean = destroy_certificate(&example, &steps, NULL, NULL);
+	_cleanup_json_ struct json *kept = destroy_certificate(&example, &steps, NULL, copies);
+	_cleanup_json_ struct json *away = destroy_certificate(&example, &steps, copies, NULL);
+
+	(void)state;
+	assert_true(json_get_bool(clean, "keys_removed", false));
+	assert_false(json_get_bool(kept, "keys_removed", true));
+	assert_false(json_get_bool(kept, "header_copies_removed", true));
+	assert_false(json_get_bool(away, "keys_removed", true));
+	assert_string_equal(json_text(json_at(json_get(kept, "copies_set_aside"), 0)), copies[0]);
 }
 
 static void test_steps_go_both_ways(void **state)
@@ -92,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_certificate_promises_no_step_that_was_not_done),
 		cmocka_unit_test(test_certificate_says_what_flash_does_not_promise),
 		cmocka_unit_test(test_certificate_names_mirrors_that_hold_keys),
+		cmocka_unit_test(test_certificate_promises_no_removal_while_a_copy_is_kept_aside),
 		cmocka_unit_test(test_steps_go_both_ways),
 		cmocka_unit_test(test_meta_without_steps_has_done_none),
 	};
