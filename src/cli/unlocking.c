@@ -325,13 +325,37 @@ void cli_warn_readable(const struct cli_call *call, const char *key_file)
 		   key_file, (unsigned int)(status.st_mode & 07777), key_file);
 }
 
-/* Who has just unlocked the vault does not expect to be asked once more. */
-static void say_why_asked(const struct cli_call *call)
+/* Whether an agent has a root key. */
+static bool agent_has_key(const struct cli_call *call)
 {
 	struct agent_status status = { 0 };
 
-	if (call->quiet || !cli_on_terminal(call) ||
-	    cof_failed(agent_query(call->paths, &status, NULL)) || !status.unlocked)
+	return !cof_failed(agent_query(call->paths, &status, NULL)) && status.unlocked;
+}
+
+/* Where nobody can be asked for what the agent's key does not replace, `coffer unlock` is no help.
+ */
+static cof_result explain_unasked(const struct cli_call *call, cof_result failed,
+				  struct cof_error *err)
+{
+	const char *option = cli_find_offered(call->verb, CLI_VAULT_PASSPHRASE)
+				     ? CLI_VAULT_PASSPHRASE
+				     : "passphrase-file";
+
+	if (failed.code != COF_E_LOCKED || cli_on_terminal(call) || !agent_has_key(call))
+		return failed;
+	cof_ignore(cof_raise(err, COF_E_LOCKED, call->paths->vault_dir,
+			     "a secret that opens the vault is needed for this, and there is no "
+			     "terminal to ask on"));
+	cof_error_cause(err, "the vault is unlocked, but what the agent gives out is not enough");
+	cof_error_try(err, "--%s FILE", option);
+	return failed;
+}
+
+/* Who has just unlocked the vault does not expect to be asked once more. */
+static void say_why_asked(const struct cli_call *call)
+{
+	if (call->quiet || !cli_on_terminal(call) || !agent_has_key(call))
 		return;
 	log_notice("the vault is unlocked, but what the agent gives out is not enough for this: a "
 		   "secret that opens the vault now is needed once more");
@@ -349,7 +373,7 @@ cof_result cli_ask_existing(struct cli_call *call, struct vault *vault,
 	if (given)
 		TRY(unlock_with(call, vault, secret, err));
 	else
-		TRY(unlock_by_person(call, vault, &secret, err));
+		TRY(explain_unasked(call, unlock_by_person(call, vault, &secret, err), err));
 
 	*ret_existing = TAKE(secret);
 	return COF_OK;

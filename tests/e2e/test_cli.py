@@ -671,6 +671,15 @@ def test_locked_vault_with_nobody_to_ask_is_locked(coffer):
     assert "--passphrase-file" in result.json["error"]["remedy"]
 
 
+@pytest.mark.parametrize("line", ["unlock --for 10m", "enroll command /bin/true"])
+def test_unlocked_vault_with_nobody_to_ask_says_what_is_needed(coffer, line):
+    coffer.run("unlock", *coffer.secret())
+    told = without_terminal(coffer, *line.split(), "--json")
+    error = told.json["error"]
+    assert told.status == LOCKED and error["remedy"] == "--passphrase-file FILE"
+    assert "is unlocked, but what the agent gives out is not enough" in error["cause"]
+
+
 def test_both_kinds_of_secret_at_once_are_refused(coffer):
     coffer.run("unlock", *coffer.secret(), "--key-file", coffer.recovery, expect=USAGE)
 
