@@ -95,7 +95,10 @@ static bool is_left(const struct paths *paths, const struct repair *repair,
 	else if (!disk->ready)
 		note(device, "%s is half done: run the command that was stopped again", disk->name);
 	else if (!disk->crypttab && !entry)
-		note(device, "%s was told to have no line", disk->name);
+		note(device,
+		     "%s has no line%s: `coffer disk format %s --crypttab` gives it one",
+		     disk->name, device->device->stable[0] ? "" : ", for want of a stable name",
+		     device->device->node);
 	else if (!disk->crypttab && strcmp(entry->key, paths->keys_socket) != 0)
 		note(device, "its line has a key of its own");
 	else if (!entry && find_foreign(table, paths, device, disk->name, &foreign))

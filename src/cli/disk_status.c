@@ -33,6 +33,27 @@ static cof_result note_left(struct disk_known *known, const struct disk *disk,
 				disk_work_name(disk));
 }
 
+/* Whether the line of a disk leads to a device with the header of another one. */
+static bool is_of_other(const struct crypttab_entry *line, const struct disk *disk)
+{
+	_cleanup_(device_freep) struct device *device = NULL;
+	struct luks_info info;
+
+	return disk && disk->ready && !cof_failed(device_find(line->source, &device, NULL)) &&
+	       !cof_failed(luks_read(device->node, NULL, &info, NULL)) &&
+	       strcmp(info.uuid, disk->uuid) != 0;
+}
+
+/* Says of such a line what mends it. */
+static cof_result note_line(struct cli_call *call, const struct crypttab_entry *line,
+			    struct header_notes *notes, struct cof_error *err)
+{
+	return header_notes_add(notes, err,
+				"the line %s in %s names another disk, %s: `coffer disk "
+				"repair-crypttab` mends it",
+				line->name, call->paths->crypttab, line->source);
+}
+
 /* One disk of the vault, or of none. */
 static cof_result add_status(struct cli_call *call, struct disk_known *known, const char *name,
 			     struct header_work *work, struct header_notes *notes,
@@ -44,6 +65,7 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	struct disk_open_state state = { 0 };
 	struct crypttab_entry entry;
 	bool has_line = crypttab_find(known->crypttab, name, &entry);
+	bool other = has_line && is_of_other(&entry, disk);
 	const char *header = "";
 	const char *word;
 
@@ -65,13 +87,19 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	json_set_bool(json, "read_only", state.read_only);
 	json_set_bool(json, "header_copy", has_copy);
 	json_set_bool(json, "crypttab", has_line);
+	json_set_bool(json, "crypttab_other", other);
+	if (other)
+		TRY(note_line(call, &entry, notes, err));
 	if (disk && disk->ready)
 		TRY(header_notes_look(work, name, notes, &header, err));
 	json_set_text(json, "header", header[0] ? header : NULL);
 	return table_add(table,
 			 (const char *const[]){ name, word, state.source, state.device,
 						state.open ? state.backend : "", header,
-						has_copy ? "yes" : "no", has_line ? "yes" : "no" },
+						has_copy ? "yes" : "no",
+						other	   ? "other"
+						: has_line ? "yes"
+							   : "no" },
 			 err);
 }
 
@@ -142,7 +170,7 @@ const struct cli_verb cli_verb_disk_status = {
 	.description =
 		"Shows each disk of the vault: whether it is open, on which device, through "
 		"dm-crypt or in user space, whether its header is good and the one of which the "
-		"vault has a copy, and whether crypttab has a line for it. A header that another "
+		"vault has a copy, and whether crypttab has a line for it, or one that leads to another disk. A header that another "
 		"tool has changed is copied. With a locked vault headers are not looked at. A disk "
 		"whose engine was killed is called dead, and what was left half done is named "
 		"with the command that finishes it. Where there is no vault, what coffer has "

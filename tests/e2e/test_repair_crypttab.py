@@ -170,7 +170,28 @@ def test_line_of_another_hand_keeps_its_device(coffer, two):
 def test_disk_that_was_to_have_no_line_gets_none(coffer, disk):
     coffer.format(disk)
     result = repair(coffer)
-    assert "no line" in of(result, disk)["note"] and not coffer.crypttab.exists()
+    note = of(result, disk)["note"]
+    assert "no line, for want of a stable name" in note and not coffer.crypttab.exists()
+    # What the note says to type gives it the line.
+    line = f"coffer disk format {disk.node} --crypttab"
+    assert f"`{line}`" in note
+    coffer.run(*line.split()[1:], *coffer.secret())
+    assert disk.volume in coffer.crypttab.read_text()
+
+
+def test_status_says_that_a_line_names_another_disk(coffer, two):
+    kept, lost = [next(line for line in coffer.whole.splitlines() if line.startswith(disk.volume))
+                  for disk in two]
+    coffer.crypttab.write_text(f"{kept.replace(str(two[0].file), two[1].node)}\n{lost}\n")
+    told = coffer.run("disk", "status", *coffer.secret())
+    assert f"line {two[0].volume} in {coffer.crypttab} names another disk" in told.out
+    assert "`coffer disk repair-crypttab`" in told.out and "other" in told.out
+    known = {found["name"]: found
+             for found in coffer.run("disk", "status", "--json", *coffer.secret()).disks}
+    assert known[two[0].volume]["crypttab_other"] and known[two[0].volume]["crypttab"]
+    assert not known[two[1].volume]["crypttab_other"]
+    repair(coffer, "--yes")
+    assert "names another disk" not in coffer.run("disk", "status", *coffer.secret()).out
 
 
 @pytest.mark.parametrize("fault", ["kill", "fail"])
