@@ -209,6 +209,24 @@ static cof_result run_certificate(struct cli_call *call, const char *name, const
 	return audit_judge(call->paths->vault_dir, &verdict, err);
 }
 
+/* Numbers that are missing in the table look like lines that somebody took out. */
+static void say_seals(const struct cli_call *call, const struct audit_filter *filter,
+		      const struct json *lines)
+{
+	size_t count = json_length(lines);
+	uint64_t first;
+	uint64_t last;
+
+	if (filter->event || filter->subject || count == 0)
+		return;
+	first = json_get_uint(json_at(lines, 0), "seq", 0);
+	last = json_get_uint(json_at(lines, count - 1), "seq", 0);
+	if (last - first + 1 != count)
+		cli_say(call, "Seals, which have numbers too, are not shown: `coffer audit --event "
+			      "audit.seal` shows them, `coffer audit --verify` proves that no line "
+			      "is missing.");
+}
+
 /* Shows the lines that the options ask for; nothing is proven by that. */
 static cof_result run_show(struct cli_call *call, struct cof_error *err)
 {
@@ -223,6 +241,7 @@ static cof_result run_show(struct cli_call *call, struct cof_error *err)
 	json_set(document, "lines", lines);
 	if (!call->json)
 		TRY(audit_table(lines, stdout, err));
+	say_seals(call, &filter, lines);
 	cli_show(call, TAKE(document));
 	return COF_OK;
 }

@@ -215,6 +215,10 @@ def test_filters(coffer):
     coffer.run("audit", "--since", "yesterday", expect=USAGE)
     coffer.run("audit", "--verify", "--accept", expect=USAGE)
     assert "vault.lock" in coffer.run("audit").out
+    # Who sees numbers missing is told that they are seals, where any are hidden.
+    assert "Seals, which have numbers too, are not shown" in coffer.run("audit").out
+    assert "Seals" not in coffer.run("audit", "--limit", "1").out
+    assert "Seals" not in coffer.run("audit", "--event", "audit.seal").out
     assert [event for event, _ in events(coffer, "--event", "audit.seal")].count("audit.seal") > 1
 
 
