@@ -15,6 +15,8 @@
 /* Who or what must be there for a method to open the vault, in words. */
 static const char *opened_by(const struct vault_slot *slot)
 {
+	if (strcmp(slot->method, "tang") == 0)
+		return "this machine while it reaches the server";
 	if (slot->unattended)
 		return "this machine alone";
 	if (strcmp(slot->method, "file") == 0)
@@ -105,7 +107,7 @@ const struct cli_verb cli_verb_slots = {
 		"\tpkcs11      a smart card\n"
 		"\tunknown     added by another tool, which left no note\n\n"
 		"OPENED BY says who must be there. What this machine opens alone, a thief who "
-		"takes the whole machine opens too. HARDENED BY is what makes guessing slow: "
+		"takes the whole machine opens too; with a server, only where it reaches that. HARDENED BY is what makes guessing slow: "
 		"argon2id or pbkdf2; a random key needs little of it.\n\n"
 		"Below the table is what each of these depends on: the PCRs of the TPM, the "
 		"server, the command, the token.",
