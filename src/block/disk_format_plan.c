@@ -273,12 +273,30 @@ static cof_result is_half_written(const struct disk_format_job *job, bool *ret_h
 	return COF_OK;
 }
 
+/* Refuses an open disk without its header: closed, nothing could open it again. */
+static cof_result refuse_open(const struct planning *planning, const struct disk_format_job *job,
+			      struct cof_error *err)
+{
+	struct disk_open_state state;
+
+	TRY(disk_state_of(planning->paths, job->disk.name, &state, err));
+	if (!state.open || !job->disk.ready)
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_REFUSED, job->device->node,
+			     "is in use, its header is gone, and it was not touched"));
+	cof_error_cause(err, "it is open as %s", job->disk.name);
+	cof_error_try(err, "coffer disk header repair %s, which works while it is open",
+		      job->disk.name);
+	return (cof_result){ COF_E_REFUSED };
+}
+
 /* A device with a record, on which its header is not to be found. */
 static cof_result decide_lost_header(const struct planning *planning, struct disk_format_job *job,
 				     struct cof_error *err)
 {
 	bool half_written;
 
+	TRY(refuse_open(planning, job, err));
 	TRY(is_half_written(job, &half_written, err));
 	if (!job->disk.ready && (job->verdict.state == VERDICT_FREE || half_written)) {
 		job->action = FORMAT_RESUME;

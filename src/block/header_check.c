@@ -132,8 +132,11 @@ static void judge_copy(const struct header_job *job, struct header_report *repor
 		blame(report, "it has another volume key than its copy in the vault");
 	}
 	if (report->problem[0] && !report->remedy[0])
-		(void)snprintf(report->remedy, sizeof(report->remedy), "coffer disk header %s %s",
-			       verb, job->disk.name);
+		/* A whole header is replaced only with --force. */
+		(void)snprintf(report->remedy, sizeof(report->remedy), "coffer disk header %s %s%s",
+			       verb, job->disk.name,
+			       strcmp(verb, "restore") == 0 && report->state.whole ? " --force"
+										   : "");
 }
 
 /* A header that was changed by whatever tool, and that the vault's key opens, is copied. */

@@ -118,7 +118,7 @@ static cof_result refuse_good(const struct header_plan *plan, struct cof_error *
 
 	TRY(luks_copy_header(node, &present, err));
 	TRY(luks_copies_diff(buffer_span(&present), buffer_span(&plan->wanted), &diff, err));
-	failure = cof_raise(err, COF_E_REFUSED, node, "its header is good, and would be replaced");
+	failure = cof_raise(err, COF_E_REFUSED, node, "its header is whole, and would be replaced");
 	for (size_t i = 0; i < diff.text.len; i++)
 		if (diff.text.data[i] == '\n')
 			diff.text.data[i] = ';';

@@ -130,7 +130,7 @@ static void show_plan(struct cli_call *call, const struct header_plan *plan, str
 		json_set_uint(item, "bytes", write->bytes.len);
 		json_add(writes, item);
 		cli_say(call, "%s: %s %zu bytes at %llu: %s", node,
-			call->dry_run ? "would write" : "writing", write->bytes.len,
+			call->dry_run ? "would write" : "will write", write->bytes.len,
 			(unsigned long long)write->offset_bytes, write->what);
 	}
 	json_set(json, "writes", writes);

@@ -210,7 +210,10 @@ def test_repair_leaves_a_header_that_lost_the_vaults_keyslot(coffer, kept):
     before = kept.digest()
     repair(coffer, kept, expect=REFUSED)
     assert kept.digest() == before
-    restore(coffer, kept, expect=REFUSED)
+    assert "its header is whole" in restore(coffer, kept, expect=REFUSED).err
+    # What the check says to type is not refused for want of --force.
+    told = coffer.run("disk", "header", "check", kept, *coffer.secret(), expect=DAMAGED).err
+    assert f"coffer disk header restore {kept.volume} --force" in told
     restore(coffer, kept, "--force", "--yes-destroy", kept)
     coffer.open(kept)
 
@@ -301,10 +304,22 @@ def test_unknown_device_that_is_open_is_to_be_copied(bare, foreign):
     bare.run("disk", "close", foreign)
 
 
+def test_format_of_an_open_disk_without_header_says_to_repair_it(coffer, kept):
+    coffer.open(kept)
+    zero(kept, rig.MIB)
+    before = kept.digest()
+    for options in [], ["--force", "--yes-destroy", kept]:
+        told = coffer.run("disk", "format", kept, *options, *coffer.secret(), expect=REFUSED).err
+        assert f"coffer disk header repair {kept.volume}" in told
+        assert "disk close" not in told and "starts anew" not in told
+    assert kept.digest() == before
+
+
 def test_header_changed_while_a_repair_asks_is_left_alone(coffer, kept):
     tool("mkfs.ext4", "-q", "-F", kept)
     with rig.Dialogue(coffer, "disk", "header", "repair", kept, "--force", *coffer.secret()) as run:
         run.wait_for("to go on:")
+        assert "will write" in run.said and "writing" not in run.said
         with open(kept.file, "rb") as whole:
             before = whole.read(rig.MIB)
         tool("cryptsetup", "luksFormat", "-q", "--type", "luks2", "--pbkdf", "pbkdf2",
