@@ -171,7 +171,8 @@ const struct cli_verb cli_verb_disk_status = {
 		"Shows each disk of the vault: whether it is open, on which device, through "
 		"dm-crypt or in user space, whether its header is good and the one of which the "
 		"vault has a copy, and whether crypttab has a line for it, or one that leads to "
-		"another disk. A header that another tool has changed is copied. With a locked vault headers are not looked at. A disk "
+		"another disk. A header that another tool has changed is copied. With a locked "
+		"vault headers are not looked at. A disk "
 		"whose engine was killed is called dead, and what was left half done is named "
 		"with the command that finishes it. Where there is no vault, what coffer has "
 		"opened is shown.",

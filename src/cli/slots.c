@@ -108,7 +108,8 @@ const struct cli_verb cli_verb_slots = {
 		"\tunknown     added by another tool, which left no note\n\n"
 		"OPENED BY says who must be there. What this machine opens alone, a thief who "
 		"takes the whole machine opens too; with a server, only where it reaches that. "
-		"HARDENED BY is what makes guessing slow: argon2id or pbkdf2; a random key needs little of it.\n\n"
+		"HARDENED BY is what makes guessing slow: argon2id or pbkdf2; a random key needs "
+		"little of it.\n\n"
 		"Below the table is what each of these depends on: the PCRs of the TPM, the "
 		"server, the command, the token.",
 	.examples =
