@@ -112,15 +112,15 @@ static void warn_of_copies(struct vault *vault, const struct disk_destroy_plan *
 }
 
 /* Hands every job's result to disk_results_show(). */
-static cof_result show(struct cli_call *call, struct vault *vault,
-		       const struct disk_destroy_plan *plan, struct cof_error *err)
+static cof_result show(struct cli_call *call, const struct disk_destroy_plan *plan,
+		       struct cof_error *err)
 {
 	_cleanup_free_ struct disk_result *results = calloc(plan->count + 1, sizeof(*results));
 
 	ENSURE(results, err, COF_E_NOMEM, NULL, "no memory for %zu results", plan->count);
 	for (size_t i = 0; i < plan->count; i++)
 		results[i] = plan->jobs[i].result;
-	disk_results_suggest(vault, call->args, plan->count, results);
+	disk_results_suggest_list(call->args, plan->count, results);
 	return disk_results_show(call, results, plan->count, "destroyed",
 				 call->dry_run ? "planned" : "was not touched", err);
 }
@@ -150,14 +150,14 @@ static cof_result run_destroy(struct cli_call *call, struct cof_error *err)
 			      cli_flag(call, "missing"), &plan, err));
 	say_plan(call, &plan);
 	if (call->dry_run || any_refused(&plan))
-		return show(call, vault, &plan, err);
+		return show(call, &plan, err);
 	TRY(confirm(call, &plan, err));
 	TRY(progress_new(plan.count, call->json || call->quiet, &progress, err));
 	/* Every failure is in the jobs' results as well, from where show() passes the first up. */
 	cof_ignore(disk_destroy_run(vault, call->paths, &plan, progress, err));
 	progress_free(TAKE(progress));
 	warn_of_copies(vault, &plan);
-	return show(call, vault, &plan, err);
+	return show(call, &plan, err);
 }
 
 const struct cli_verb cli_verb_disk_destroy = {

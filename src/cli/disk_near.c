@@ -63,6 +63,19 @@ static void offer_device(struct near *near, const struct device *device)
 			offer(near, is_path ? *link : path_base(*link));
 }
 
+/* Whether a device goes by the name that was typed: to offer it would be no news. */
+static bool is_there(const struct device_list *devices, const char *typed)
+{
+	for (size_t i = 0; i < devices->count; i++) {
+		if (strcmp(devices->items[i]->node, typed) == 0)
+			return true;
+		for (char **link = devices->items[i]->links; link && *link; link++)
+			if (strcmp(*link, typed) == 0)
+				return true;
+	}
+	return false;
+}
+
 /* Adds the remedy to the error of one unknown name. */
 static void suggest(char *const disks[], const struct device_list *devices, const char *typed,
 		    struct cof_error *error)
@@ -77,7 +90,7 @@ static void suggest(char *const disks[], const struct device_list *devices, cons
 		}
 		offer(&near, disks[i]);
 	}
-	for (size_t i = 0; i < devices->count; i++)
+	for (size_t i = 0; !is_there(devices, typed) && i < devices->count; i++)
 		offer_device(&near, devices->items[i]);
 	for (size_t i = 0; i < near.count; i++) {
 		size_t used = strlen(text);
@@ -115,4 +128,12 @@ void disk_results_suggest(struct vault *vault, const char *const names[], size_t
 	for (size_t i = 0; i < count; i++)
 		if (is_unknown(&results[i], names[i]))
 			suggest(disks, &devices, names[i], &results[i].error);
+}
+
+void disk_results_suggest_list(const char *const names[], size_t count,
+			       struct disk_result results[])
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_unknown(&results[i], names[i]))
+			cof_error_try(&results[i].error, "coffer disk list");
 }

@@ -24,5 +24,8 @@ cof_result disk_results_show(struct cli_call *call, const struct disk_result res
  */
 void disk_results_suggest(struct vault *vault, const char *const names[], size_t count,
 			  struct disk_result results[]);
+/** disk_results_suggest_list() - the same for a verb that destroys: no disk is offered to it */
+void disk_results_suggest_list(const char *const names[], size_t count,
+			       struct disk_result results[]);
 
 #endif

@@ -12,7 +12,7 @@ cof_result disk_steps_names(struct cli_call *call, struct cof_error *err)
 	checked = disk_check_names(call->args, call->arg_count, results, err);
 	if (!cof_failed(checked))
 		return COF_OK;
-	disk_results_suggest(NULL, call->args, call->arg_count, results);
+	disk_results_suggest_list(call->args, call->arg_count, results);
 	TRY(disk_results_show(call, results, call->arg_count, "", "", err));
 	return checked;
 }

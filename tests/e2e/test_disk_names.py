@@ -4,7 +4,7 @@
 import pytest
 
 import contents
-from rig import DONE, NO_DEVICE, REFUSED, USAGE, Dialogue
+from rig import DONE, NO_DEVICE, REFUSED, USAGE, Dialogue, tool
 
 QUESTION = "to go on"
 
@@ -87,8 +87,22 @@ def test_absent_disk_of_the_vault_is_to_be_attached(coffer, disk):
 
 
 def test_near_node_is_told(coffer, disk):
-    told = coffer.format(disk.node + "x", expect=NO_DEVICE).err
+    told = coffer.open(disk.node + "x", expect=NO_DEVICE).err
     assert disk.node in told.split("try:")[1], told
+
+
+def test_no_device_is_offered_to_a_verb_that_destroys(coffer, disk):
+    for verb in "format", "adopt":
+        told = coffer.run("disk", verb, disk.node + "x", *coffer.secret(), expect=NO_DEVICE).err
+        assert told.split("try:")[1].strip() == "coffer disk list", told
+    told = coffer.run("disk", "destroy", disk.node + "x", *coffer.secret(), expect=NO_DEVICE).err
+    assert disk.node not in told.split("try:")[1], told
+
+
+def test_device_that_is_no_disk_of_the_vault_is_not_offered_itself(coffer, disk):
+    tool("mkfs.ext4", "-q", disk.node)
+    told = coffer.run("disk", "open", disk.node, *coffer.secret(), expect=None).err
+    assert disk.node not in told.split("try:")[-1], told
 
 
 def test_name_without_a_near_one_is_sent_to_the_list(coffer):
