@@ -95,8 +95,9 @@ static cof_result add_mirror(struct paths *paths, const char *folder, struct cof
 
 	ENSURE(folder[0] == '/', err, COF_E_FORMAT, NULL, "is not an absolute path");
 	TRY(absolute(folder, &path, err));
-	while (paths->mirrors && paths->mirrors[count])
-		count++;
+	for (; paths->mirrors && paths->mirrors[count]; count++)
+		if (strcmp(paths->mirrors[count], path) == 0)
+			return COF_OK; /* two lines do not make two copies */
 	grown = realloc(paths->mirrors, (count + 2) * sizeof(*grown));
 	ENSURE(grown, err, COF_E_NOMEM, NULL, "no memory for the configuration");
 	grown[count] = TAKE(path);

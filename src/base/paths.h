@@ -28,7 +28,8 @@
  * @crypttab:    ROOT/etc/crypttab
  * @fstab:       ROOT/etc/fstab
  * @config:      the configuration file, whether it is there or not
- * @mirrors:     folders of `mirror = DIR` lines, NULL-terminated, in their order
+ * @mirrors:     folders of `mirror = DIR` lines, NULL-terminated, in their order; one that is named
+ *               twice is there once
  * @agent_limit_seconds: `agent-limit = DURATION`: how long the agent keeps a root key;
  *               UINT64_MAX is until it is locked. Default 8 hours
  * @has_mistake: a line of the configuration file cannot be used and was passed over

@@ -88,7 +88,8 @@ static void show_restored(struct cli_call *call, const struct backup *backup,
 	backup_read_facts(backup, &facts);
 	(void)backup_line(&facts, line);
 	if (restored->already)
-		cli_say(call, "%s has been restored already: %s.", call->paths->vault_dir, line);
+		cli_say(call, "%s is at this revision already, nothing to restore: %s.",
+			call->paths->vault_dir, line);
 	else
 		cli_say(call,
 			"Restored %s: %s; %llu records, all open. `coffer unlock` unlocks it.",

@@ -166,6 +166,8 @@ static cof_result gather_parts(struct vault *vault, struct findings *findings,
 	TRY(vault_mirrors(vault, mirrors, &facts->mirror_count, err));
 	if (cof_failed(vault_names(vault, DISK_KIND, names, &found)) ||
 	    cof_failed(vault_revision(vault, &facts->revision, &found)))
+		facts->keystore_unknown = true;
+	if (facts->keystore_unknown)
 		TRY(findings_add(findings, (cof_result){ found.code }, &found, err));
 	return COF_OK;
 }

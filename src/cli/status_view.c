@@ -147,6 +147,16 @@ struct json *mirrors_json(const struct vault_mirror *mirrors, size_t count)
 	return array;
 }
 
+/* A number that is in the keystore; null where that cannot be read. */
+static void set_unless_unknown(struct json *json, const char *name, uint64_t value,
+			       const struct status_facts *facts)
+{
+	if (facts->keystore_unknown)
+		json_set_null(json, name);
+	else
+		json_set_uint(json, name, value);
+}
+
 /* What is known of the vault; of one that is absent only where it would be. */
 static struct json *vault_json(const struct status_facts *facts)
 {
@@ -158,8 +168,8 @@ static struct json *vault_json(const struct status_facts *facts)
 	if (facts->state == STATUS_ABSENT)
 		return vault;
 	json_set_text(vault, "uuid", facts->uuid);
-	json_set_uint(vault, "epoch", facts->epoch);
-	json_set_uint(vault, "revision", facts->revision);
+	set_unless_unknown(vault, "epoch", facts->epoch, facts);
+	set_unless_unknown(vault, "revision", facts->revision, facts);
 	json_set_text(vault, "created",
 		      facts->created ? time_format(facts->created, created) : NULL);
 	json_set_bool(vault, "recovery", has_recovery(facts));
@@ -208,9 +218,9 @@ static struct json *disks_json(const struct status_facts *facts)
 
 	for (size_t i = 0; i < count_disks(facts); i++)
 		json_add_text(names, facts->disks[i]);
-	json_set_uint(disks, "known", count_disks(facts));
-	json_set_uint(disks, "open", facts->disks_open);
-	json_set_uint(disks, "dead", facts->disks_dead);
+	set_unless_unknown(disks, "known", count_disks(facts), facts);
+	set_unless_unknown(disks, "open", facts->disks_open, facts);
+	set_unless_unknown(disks, "dead", facts->disks_dead, facts);
 	json_set(disks, "names", names);
 	return disks;
 }
@@ -261,6 +271,10 @@ static void print_identity(const struct status_facts *facts, FILE *file)
 {
 	char created[32] = "";
 
+	if (facts->keystore_unknown) {
+		status_line(file, "", "%s, epoch and revision unknown", facts->uuid);
+		return;
+	}
 	if (facts->created)
 		(void)time_format(facts->created, created);
 	status_line(file, "", "%s, epoch %u, revision %llu%s%s", facts->uuid, facts->epoch,
@@ -285,6 +299,21 @@ static void print_mirrors(const struct status_facts *facts, FILE *file)
 	for (size_t i = 0; i < facts->mirror_count; i++)
 		status_line(file, i ? "" : "mirrors", "%s  %s", facts->mirrors[i].folder,
 			    mirror_names[facts->mirrors[i].state]);
+}
+
+/* The line on what was read, with the mirrors that were not there. */
+static void print_check(const struct status_facts *facts, FILE *file)
+{
+	char away[512] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < facts->mirror_count && len < sizeof(away); i++)
+		if (facts->mirrors[i].state == MIRROR_AWAY)
+			len += (size_t)snprintf(away + len, sizeof(away) - len, ", %s is away",
+						facts->mirrors[i].folder);
+	status_line(file, "check", "%zu record%s checked, all open; %zu of %zu mirror%s read%s",
+		    facts->records, facts->records == 1 ? "" : "s", facts->mirrors_read,
+		    facts->mirror_count, facts->mirror_count == 1 ? "" : "s", away);
 }
 
 /* Prints one warning. */
@@ -319,11 +348,13 @@ void status_print(const struct status_facts *facts, FILE *file)
 	print_methods(facts, file);
 	print_mirrors(facts, file);
 	if (facts->checked)
-		status_line(file, "check", "%zu record%s checked, all open; %zu mirror%s read",
-			    facts->records, facts->records == 1 ? "" : "s", facts->mirrors_read,
-			    facts->mirrors_read == 1 ? "" : "s");
-	print_disks(facts, file);
-	if (facts->notes)
+		print_check(facts, file);
+	if (facts->keystore_unknown)
+		status_line(file, "disks",
+			    "unknown, as the last backup: the keystore cannot be read");
+	else
+		print_disks(facts, file);
+	if (facts->notes && !facts->keystore_unknown)
 		status_backup_print(facts->notes, file);
 	status_warnings(facts, print_warning, file);
 }

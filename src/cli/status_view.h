@@ -20,6 +20,7 @@
  * @header_unknown: that could not be found out, because of @header_missing or a keystore that
  *           cannot be read
  * @mirrors_unknown: a line of the configuration cannot be used, which may be about mirrors
+ * @keystore_unknown: the keystore cannot be read, and with it the epoch, revision, disks and notes
  * @checked: every record was read, and opened: there are @records; and so were the copies in
  *           @mirrors_read mirrors
  * @created: seconds since 1970, 0 when the vault is locked
@@ -33,6 +34,7 @@ struct status_facts {
 	enum vault_header header;
 	bool header_unknown;
 	bool header_missing;
+	bool keystore_unknown;
 	bool checked;
 	size_t records;
 	size_t mirrors_read;

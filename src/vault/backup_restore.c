@@ -48,12 +48,33 @@ static void restoring_done(struct restoring *restoring)
 
 /* ---- what is there ---- */
 
+/* What the vault that is there says of itself in the clear; not proven. */
+struct found_vault {
+	bool is_backups; /* it is the vault of the backup */
+	uint32_t epoch;
+	uint64_t revision;
+};
+
+/* Whether the vault that is there is the backup's, and has changed since. */
+static bool is_newer(const struct found_vault *found, const struct backup_head *head)
+{
+	return found->is_backups &&
+	       (found->epoch > head->epoch ||
+		(found->epoch == head->epoch && found->revision > head->revision));
+}
+
 static cof_result refuse(const struct paths *paths, const struct backup *backup,
-			 struct cof_error *err)
+			 const struct found_vault *found, struct cof_error *err)
 {
 	cof_result refused = cof_raise(err, COF_E_REFUSED, paths->vault_dir,
 				       "there is a vault already, or what is left of one");
 
+	if (is_newer(found, &backup->head))
+		cof_error_cause(err,
+				"that vault is newer than the backup: epoch %u, revision %llu "
+				"against epoch %u, revision %llu",
+				found->epoch, (unsigned long long)found->revision,
+				backup->head.epoch, (unsigned long long)backup->head.revision);
 	cof_error_try(err,
 		      "mv %s %s.aside, which keeps it, then coffer backup restore %s; or --vault "
 		      "DIR for another place",
@@ -61,31 +82,35 @@ static cof_result refuse(const struct paths *paths, const struct backup *backup,
 	return refused;
 }
 
-/* Opens the keystore that is there, whose vault is the backup's as far as its rows in the clear
- * tell. */
-static bool looks_same(struct vault *vault, const struct backup *backup)
+/* Opens the keystore that is there; whether it is at the backup's state, as far as its rows in the
+ * clear tell. */
+static bool looks_same(struct vault *vault, const struct backup *backup,
+		       struct found_vault *ret_found)
 {
 	uint8_t uuid[VAULT_UUID_BYTES];
-	uint64_t revision;
-	uint32_t epoch;
 	bool found;
 
-	return path_exists(vault->keystore_path) && !cof_failed(vault_open_keystore(vault, NULL)) &&
-	       !cof_failed(identity_epoch(vault, &epoch, uuid, &found, NULL)) && found &&
-	       epoch == backup->head.epoch && memcmp(uuid, backup->head.uuid, sizeof(uuid)) == 0 &&
-	       !cof_failed(sealed_revision(vault, &revision, NULL)) &&
-	       revision == backup->head.revision;
+	*ret_found = (struct found_vault){ 0 };
+	ret_found->is_backups =
+		path_exists(vault->keystore_path) &&
+		!cof_failed(vault_open_keystore(vault, NULL)) &&
+		!cof_failed(identity_epoch(vault, &ret_found->epoch, uuid, &found, NULL)) &&
+		found && memcmp(uuid, backup->head.uuid, sizeof(uuid)) == 0 &&
+		!cof_failed(sealed_revision(vault, &ret_found->revision, NULL));
+	return ret_found->is_backups && ret_found->epoch == backup->head.epoch &&
+	       ret_found->revision == backup->head.revision;
 }
 
 cof_result backup_check_place(const struct backup *backup, const struct paths *paths,
 			      struct cof_error *err)
 {
 	_cleanup_(vault_closep) struct vault *vault = NULL;
+	struct found_vault found;
 
 	if (!vault_exists(paths))
 		return COF_OK;
 	TRY(vault_new(paths, &vault, err));
-	return looks_same(vault, backup) ? COF_OK : refuse(paths, backup, err);
+	return looks_same(vault, backup, &found) ? COF_OK : refuse(paths, backup, &found, err);
 }
 
 /* A row of the backup that is looked for. */
@@ -106,13 +131,13 @@ static cof_result find_row(const struct backup_item *item, void *context, struct
 /* Whether the keystore that is there holds just what the backup holds: two manifests that are the
  * same seal the same rows. */
 static cof_result is_same(struct vault *vault, struct backup *backup, bool *ret_same,
-			  struct cof_error *err)
+			  struct found_vault *ret_found, struct cof_error *err)
 {
 	struct wanted wanted = { .key = ROW_MANIFEST };
 	_cleanup_row_ struct row row = { 0 };
 	cof_result walked;
 
-	*ret_same = looks_same(vault, backup);
+	*ret_same = looks_same(vault, backup, ret_found);
 	if (!*ret_same)
 		return COF_OK;
 	TRY(row_get(vault, ROW_MANIFEST, &row, err));
@@ -128,15 +153,16 @@ static cof_result is_same(struct vault *vault, struct backup *backup, bool *ret_
 static cof_result check_place(struct restoring *restoring, bool *ret_whole, struct cof_error *err)
 {
 	struct vault *vault = restoring->vault;
+	struct found_vault found;
 	bool same = false;
 
 	*ret_whole = false;
 	if (!vault_exists(vault->paths))
 		return COF_OK;
-	TRY(is_same(vault, restoring->backup, &same, err));
+	TRY(is_same(vault, restoring->backup, &same, &found, err));
 	vault->engine->close(TAKE(vault->keystore));
 	if (!same)
-		return refuse(vault->paths, restoring->backup, err);
+		return refuse(vault->paths, restoring->backup, &found, err);
 	*ret_whole = path_exists(vault->header_path);
 	return *ret_whole ? vault_read_header(vault, err) : COF_OK;
 }

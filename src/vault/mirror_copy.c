@@ -180,15 +180,30 @@ cof_result vault_copies(const struct paths *paths, struct vault_copy **ret_copie
 	return COF_OK;
 }
 
+/* Why a mirror may be one whose medium is not mounted: "is not there", or NULL for one that has
+ * something. */
+static const char *why_away(const char *mirror)
+{
+	_cleanup_dir_ DIR *dir = reach_answers(mirror, mirror) ? opendir(mirror) : NULL;
+	struct dirent *entry = dir ? readdir(dir) : NULL;
+
+	while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0))
+		entry = readdir(dir);
+	if (!dir)
+		return "is not there";
+	return entry ? NULL : "is empty, as a place is where nothing is mounted";
+}
+
 /* Names a mirror that is not there; it may be the one with the copy. */
 static bool explain_away(const struct paths *paths, struct cof_error *err)
 {
 	for (size_t i = 0; paths->mirrors && paths->mirrors[i]; i++) {
-		if (reach_answers(paths->mirrors[i], paths->mirrors[i]) &&
-		    path_exists(paths->mirrors[i]))
+		const char *why = why_away(paths->mirrors[i]);
+
+		if (!why)
 			continue;
-		cof_error_cause(err, "the mirror %s, which may have a copy of it, is not there",
-				paths->mirrors[i]);
+		cof_error_cause(err, "the mirror %s, which may have a copy of it, %s",
+				paths->mirrors[i], why);
 		cof_error_try(err, "mount %s and look again; or coffer init, for a new vault",
 			      paths->mirrors[i]);
 		return true;

@@ -206,6 +206,14 @@ static void explain_behind(const struct json *state, const struct place *place,
 	(void)snprintf(mirror->remedy, sizeof(mirror->remedy), "coffer unlock");
 }
 
+/* Says why a mirror cannot be written at all. */
+static void explain_unfit(const struct cof_error *unfit, struct vault_mirror *mirror)
+{
+	mirror->state = MIRROR_FAILED;
+	(void)snprintf(mirror->reason, sizeof(mirror->reason), "%.120s: %.120s", unfit->subject,
+		       unfit->text);
+}
+
 /* How one mirror is. */
 static cof_result read_mirror(struct vault *vault, const char *folder,
 			      const struct reference *reference, struct vault_mirror *mirror,
@@ -227,12 +235,17 @@ static cof_result read_mirror(struct vault *vault, const char *folder,
 		memcpy(mirror->remedy, absence.remedy, sizeof(mirror->remedy));
 		return COF_OK;
 	}
-	if (cof_failed(place_open(folder, &place, &unfit)) ||
-	    cof_failed(place_check_elsewhere(vault, mirror->folder, &place, &unfit))) {
-		mirror->state = MIRROR_FAILED;
-		(void)snprintf(mirror->reason, sizeof(mirror->reason), "%.120s: %.120s",
-			       unfit.subject, unfit.text);
+	if (cof_failed(place_open(folder, &place, &unfit))) {
+		explain_unfit(&unfit, mirror);
 		advise_failed(cof_code_name(unfit.code), mirror);
+		return COF_OK;
+	}
+	if (cof_failed(place_check_elsewhere(vault, mirror->folder, &place, &unfit))) {
+		explain_unfit(&unfit, mirror);
+		/* What is there is the vault: nothing of it is to be removed. */
+		(void)snprintf(mirror->remedy, sizeof(mirror->remedy),
+			       "name another folder than %s in %s, then coffer unlock",
+			       mirror->folder, vault->paths->config);
 		return COF_OK;
 	}
 	TRY(compare_copy(vault, &place, folder, reference, mirror, err));

@@ -392,8 +392,16 @@ def test_restore_again_says_that_it_is_done(backup, other):
     restore(other, backup)
     files = [other.vault / name for name in ("root.luks", "vault.db", "vault.mark", "audit.log")]
     before = [file.read_bytes() for file in files]
-    assert "already" in restore(other, backup).out
+    assert "at this revision already, nothing to restore" in restore(other, backup).out
     assert [file.read_bytes() for file in files] == before
+
+
+def test_newer_vault_is_not_replaced_and_both_revisions_are_named(coffer, backup, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    now = coffer.run("status", "--json").json["vault"]["revision"]
+    refused = " ".join(restore(coffer, backup, expect=REFUSED).err.split())
+    assert f"is newer than the backup: epoch 1, revision {now} against epoch 1" in refused
 
 
 def test_dry_run_restores_nothing(backup, other):

@@ -530,6 +530,32 @@ def test_disk_list_shows_what_it_can_of_a_damaged_vault(coffer, mirrors, disk, d
     assert disk.node in told.out and remedy in told.err
 
 
+def test_status_says_unknown_of_a_keystore_that_is_missing(coffer, mirrors):
+    (coffer.vault / "vault.db").unlink()
+    shown = coffer.run("status", expect=DAMAGED).out
+    assert "epoch and revision unknown" in shown and "the keystore cannot be read" in shown
+    assert "never" not in shown and "0 in the vault" not in shown
+    told = coffer.run("status", "--json", expect=DAMAGED).json
+    assert told["vault"]["revision"] is None and told["disks"]["known"] is None
+
+
+def test_check_names_the_mirror_that_was_not_read(coffer, mirrors):
+    mirrors[0].rename(coffer.folder / "away")
+    shown = " ".join(coffer.run("status", "--check", *coffer.secret()).out.split())
+    assert f"1 of 2 mirrors read, {mirrors[0]} is away" in shown
+
+
+def test_vault_that_is_gone_may_be_in_a_mirror_that_is_not_mounted(coffer, mirrors):
+    shutil.rmtree(coffer.vault)
+    for mirror in mirrors:
+        shutil.rmtree(mirror)
+        mirror.mkdir()
+    told = coffer.run("unlock", expect=NO_DEVICE).err
+    assert f"mount {mirrors[0]} and look again" in told
+    assert f"mount {mirrors[0]}" in " ".join(coffer.run("status").out.split())
+    coffer.init()
+
+
 def test_slots_are_shown_without_a_keystore_and_with_a_mistake_in_the_configuration(coffer,
                                                                                     mirrors):
     mistake_in_config(coffer)

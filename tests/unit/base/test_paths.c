@@ -83,10 +83,11 @@ static void test_config_sets_mirrors_and_limit(void **state)
 	_cleanup_(paths_freep) struct paths *paths = NULL;
 
 	(void)state;
-	assert_ok(paths_new(NULL, NULL,
-			    config("# comment\nmirror = /mnt/usb\nmirror=/mnt/nfs\n"
-				   "agent-limit = forever\n"),
-			    &paths, NULL));
+	assert_ok(paths_new(
+		NULL, NULL,
+		config("# comment\nmirror = /mnt/usb\nmirror=/mnt/nfs\nmirror = /mnt//usb/\n"
+		       "agent-limit = forever\n"),
+		&paths, NULL));
 	assert_string_equal(paths->mirrors[0], "/mnt/usb");
 	assert_string_equal(paths->mirrors[1], "/mnt/nfs");
 	assert_null(paths->mirrors[2]);

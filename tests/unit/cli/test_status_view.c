@@ -228,6 +228,16 @@ static void test_json_of_what_is_not_known_is_null(void **state)
 	assert_null(json_get_text(json_at(json_get(vault, "mirrors"), 0), "reason"));
 }
 
+static void test_json_of_a_keystore_that_cannot_be_read_has_no_numbers(void **state)
+{
+	struct status_facts facts = { .state = STATUS_LOCKED, .keystore_unknown = true };
+	_cleanup_json_ struct json *json = status_json(&facts);
+
+	assert_int_equal(json_get_uint(json_get(json, "vault"), "epoch", 7), 7);
+	assert_int_equal(json_get_uint(json_get(json, "vault"), "revision", 7), 7);
+	assert_int_equal(json_get_uint(json_get(json, "disks"), "known", 7), 7);
+}
+
 static void test_json_unlocked_agent_has_its_time(void **state)
 {
 	struct status_facts facts = {
@@ -299,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_json_absent_vault_has_state_and_folder),
 		cmocka_unit_test(test_json_locked_vault_has_its_facts),
 		cmocka_unit_test(test_json_of_what_is_not_known_is_null),
+		cmocka_unit_test(test_json_of_a_keystore_that_cannot_be_read_has_no_numbers),
 		cmocka_unit_test(test_json_unlocked_agent_has_its_time),
 		cmocka_unit_test(test_json_endless_agent_has_no_time),
 		cmocka_unit_test(test_screen_absent_vault_says_how_to_make_one),

@@ -135,6 +135,8 @@ static void test_vault_mirror_in_the_vaults_own_folder_is_refused(void **state)
 	mirror = mirror_state(f);
 	assert_int_equal(mirror.state, MIRROR_FAILED);
 	assert_non_null(strstr(mirror.reason, "the vault's own folder"));
+	assert_null(strstr(mirror.remedy, "remove"));
+	assert_non_null(strstr(mirror.remedy, "name another folder"));
 	fixture_command("! ls -d '%s'/coffer-*", f->paths.vault_dir);
 }
 
