@@ -114,15 +114,21 @@ static cof_result refuse_good(const struct header_plan *plan, struct cof_error *
 	_cleanup_luks_diff_ struct luks_diff diff = { 0 };
 	_cleanup_buffer_ struct buffer present = { 0 };
 	const char *node = plan->job.device->node;
+	char cause[sizeof(err->cause)] = "";
+	char *next = NULL;
 	cof_result failure;
 
 	TRY(luks_copy_header(node, &present, err));
 	TRY(luks_copies_diff(buffer_span(&present), buffer_span(&plan->wanted), &diff, err));
+	TRY(buffer_add_u8(&diff.text, 0, err));
 	failure = cof_raise(err, COF_E_REFUSED, node, "its header is whole, and would be replaced");
-	for (size_t i = 0; i < diff.text.len; i++)
-		if (diff.text.data[i] == '\n')
-			diff.text.data[i] = ';';
-	cof_error_cause(err, "%.*s", (int)diff.text.len, (const char *)diff.text.data);
+	for (char *line = strtok_r((char *)diff.text.data, "\n", &next); line;
+	     line = strtok_r(NULL, "\n", &next)) {
+		size_t used = strlen(cause);
+
+		(void)snprintf(cause + used, sizeof(cause) - used, "%s%s", used ? "; " : "", line);
+	}
+	cof_error_cause(err, "%s", cause);
 	cof_error_try(err, "--force, which keeps the present one as a version in the vault");
 	return failure;
 }

@@ -50,8 +50,9 @@ static void say_plan(const struct cli_call *call, const struct disk_destroy_plan
 		}
 		if (job->device) {
 			cli_say(call,
-				"  overwrite %zu keyslots and both headers (%s), and read back",
-				job->slot_count, size_format(job->wipe_bytes, size));
+				"  overwrite %zu keyslot%s and both headers (%s), and read back",
+				job->slot_count, job->slot_count == 1 ? "" : "s",
+				size_format(job->wipe_bytes, size));
 			cli_say(call, "  %s",
 				job->device->discards ? "discard all blocks of the device"
 						      : "no discard: the device has none");
@@ -59,9 +60,10 @@ static void say_plan(const struct cli_call *call, const struct disk_destroy_plan
 		if (job->has_line)
 			cli_say(call, "  remove its line from %s", call->paths->crypttab);
 		cli_say(call,
-			"  remove its record with %zu keys and %zu header copies from the vault "
-			"and its mirrors",
-			job->key_count, job->copy_count);
+			"  remove its record with %zu key%s and %zu header %s from the vault and "
+			"its mirrors",
+			job->key_count, job->key_count == 1 ? "" : "s", job->copy_count,
+			job->copy_count == 1 ? "copy" : "copies");
 		cli_say(call, "  write a certificate to the audit log");
 	}
 }

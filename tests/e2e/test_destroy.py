@@ -126,8 +126,8 @@ def test_destroy_without_agreement_changes_nothing(coffer, formatted):
 def test_question_comes_after_the_plan(coffer, formatted, answer):
     with rig.Dialogue(coffer, "disk", "destroy", formatted, *coffer.secret()) as dialogue:
         dialogue.wait_for("to go on: ")
-        assert "overwrite 1 keyslots and both headers" in dialogue.said
-        assert "1 keys and 1 header copies" in dialogue.said
+        assert "overwrite 1 keyslot and both headers" in dialogue.said
+        assert "1 key and 1 header copy" in dialogue.said
         assert "remove its line from" in dialogue.said
         status = dialogue.answer(str(formatted) if answer == "right" else "yes")
     assert status == (0 if answer == "right" else REFUSED), dialogue.said
