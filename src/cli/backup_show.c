@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "log.h"
+#include "note.h"
 #include "number.h"
 #include "recovery.h"
 #include "unlocking.h"
@@ -78,4 +80,13 @@ cof_result backup_open_with(const struct cli_call *call, const char *file, struc
 	if (ret_secret)
 		*ret_secret = TAKE(secret);
 	return COF_OK;
+}
+
+void backup_tell_older(struct vault *vault)
+{
+	_cleanup_json_ struct json *note = NULL;
+
+	if (!cof_failed(note_get(vault, NOTE_BACKUP, &note, NULL)) && note)
+		log_notice("the last backup is from before this change: `coffer backup create "
+			   "FILE` makes a new one");
 }

@@ -18,6 +18,10 @@ struct json *backup_json(const char *file, const struct backup_facts *facts,
 #define BACKUP_LINE_CHARS 128
 char *backup_line(const struct backup_facts *facts, char out[static BACKUP_LINE_CHARS]);
 
+/** backup_tell_older() - after a change of keys: a notice that the last backup, where there was
+ * one, is from before */
+void backup_tell_older(struct vault *vault);
+
 /** backup_open_with() - unlock a backup with a secret, given or asked for, and prove all of it.
  * @ret_secret: may be NULL. Fails: as backup_unlock() and backup_prove(); COF_E_LOCKED */
 cof_result backup_open_with(const struct cli_call *call, const char *file, struct backup *backup,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backup_show.h"
 #include "disk_destroy.h"
 #include "disk_results.h"
 #include "number.h"
@@ -109,8 +110,10 @@ static void warn_of_copies(struct vault *vault, const struct disk_destroy_plan *
 	for (size_t i = 0; i < plan->count; i++)
 		destroyed = destroyed || plan->jobs[i].result.changed;
 	/* The certificates name them too, or there is none. */
-	if (destroyed)
-		cof_ignore(vault_copies_aside(vault, warn_of_copy, NULL, NULL));
+	if (!destroyed)
+		return;
+	cof_ignore(vault_copies_aside(vault, warn_of_copy, NULL, NULL));
+	backup_tell_older(vault);
 }
 
 /* Hands every job's result to disk_results_show(). */

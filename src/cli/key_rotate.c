@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "backup_show.h"
 #include "disk_life.h"
 #include "disk_results.h"
 #include "key_name.h"
@@ -31,6 +32,17 @@ static cof_result choose(struct cli_call *call, char **all, const char **names, 
 			       "is named twice");
 	*ret_count = count;
 	return COF_OK;
+}
+
+/* Says that the last backup is older, once a disk has a new key. */
+static void tell_backup(struct vault *vault, const struct disk_result results[], size_t count)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < count; i++)
+		changed = changed || results[i].changed;
+	if (changed)
+		backup_tell_older(vault);
 }
 
 /* coffer key rotate. */
@@ -62,6 +74,7 @@ static cof_result run_rotate(struct cli_call *call, struct cof_error *err)
 	/* Every failure is in the results as well, from where the first is passed up. */
 	cof_ignore(disk_rotate(vault, call->paths, names, count, &spec, progress, results, err));
 	progress_free(TAKE(progress));
+	tell_backup(vault, results, count);
 	if (count == 0)
 		cli_say(call, "the vault has no disks: nothing to do");
 	disk_results_suggest(vault, names, count, results);

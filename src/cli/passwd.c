@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "backup_show.h"
 #include "agent.h"
 #include "file.h"
 #include "log.h"
@@ -200,6 +201,7 @@ static cof_result run_revoke(struct cli_call *call, struct cof_error *err)
 		vault_epoch(vault));
 	lock_agent(call);
 	mirrors_warn(call, MIRRORS_AFTER_REVOKE);
+	backup_tell_older(vault);
 	tell_dropped(call, ways, count);
 	show_changed(call, true);
 	return COF_OK;

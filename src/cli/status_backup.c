@@ -43,6 +43,20 @@ static uint64_t changes_since(const struct status_backup *notes)
 	return notes->revision > revision ? notes->revision - revision : 0;
 }
 
+void status_backup_warn(const struct status_backup *notes, status_visit_warning visit,
+			void *context)
+{
+	unsigned long long changes = changes_since(notes);
+	char text[128];
+
+	(void)snprintf(text, sizeof(text),
+		       "the last backup lacks %llu change%s: `coffer backup create FILE` makes a "
+		       "new one",
+		       changes, changes == 1 ? "" : "s");
+	if (notes->backup && changes > 0)
+		visit(text, context);
+}
+
 static void print_drill(const struct status_backup *notes, FILE *file)
 {
 	const struct json *note = notes->drill;

@@ -24,6 +24,11 @@ struct status_backup {
 };
 void status_backup_done(struct status_backup *notes);
 
+/** status_visit_warning - called for each warning; borrowed */
+typedef void (*status_visit_warning)(const char *text, void *context);
+/** status_backup_warn() - of a last backup that lacks what was changed since */
+void status_backup_warn(const struct status_backup *notes, status_visit_warning visit,
+			void *context);
 /** status_backup_print() - a line on each */
 void status_backup_print(const struct status_backup *notes, FILE *file);
 /** status_backup_json() - add "backup" and "drill" to the document, null where there was none */

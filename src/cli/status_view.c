@@ -91,6 +91,20 @@ static size_t count_unattended(const struct status_facts *facts)
 	return count;
 }
 
+/* Says of a mirror that it is no second place. */
+static void warn_of_nearness(const struct vault_mirror *mirror, status_visit_warning visit,
+			     void *context)
+{
+	char text[640];
+
+	(void)snprintf(
+		text, sizeof(text),
+		"the mirror %.400s is on the same file system as the vault, and is lost with "
+		"it: is what belongs there mounted?",
+		mirror->folder);
+	visit(text, context);
+}
+
 void status_warnings(const struct status_facts *facts, status_visit_warning visit, void *context)
 {
 	char text[1280];
@@ -117,6 +131,8 @@ void status_warnings(const struct status_facts *facts, status_visit_warning visi
 	for (size_t i = 0; i < facts->mirror_count; i++) {
 		const struct vault_mirror *mirror = &facts->mirrors[i];
 
+		if (mirror->with_vault)
+			warn_of_nearness(mirror, visit, context);
 		if (mirror->state == MIRROR_CURRENT)
 			continue;
 		(void)snprintf(text, sizeof(text), "the mirror %s %s %s%s%s%s%s", mirror->folder,
@@ -125,6 +141,8 @@ void status_warnings(const struct status_facts *facts, status_visit_warning visi
 			       mirror->reason, mirror->remedy[0] ? "; try: " : "", mirror->remedy);
 		visit(text, context);
 	}
+	if (facts->notes && !facts->keystore_unknown)
+		status_backup_warn(facts->notes, visit, context);
 	for (char *const *note = facts->disk_notes; note && *note; note++)
 		visit(*note, context);
 }

@@ -77,8 +77,6 @@ const char *status_mirror_name(const struct vault_mirror *mirror);
 /** status_header_warning() - what to do about a header that is not VAULT_HEADER_KEPT */
 const char *status_header_warning(enum vault_header header);
 
-/** status_visit_warning - called for each warning; borrowed */
-typedef void (*status_visit_warning)(const char *text, void *context);
 /** status_warnings() - what a person should do something about */
 void status_warnings(const struct status_facts *facts, status_visit_warning visit, void *context);
 

@@ -214,6 +214,16 @@ static void explain_unfit(const struct cof_error *unfit, struct vault_mirror *mi
 		       unfit->text);
 }
 
+/* Whether a mirror is on the vault's own file system. */
+static bool is_with_vault(const struct vault *vault, const char *mirror)
+{
+	struct stat own;
+	struct stat other;
+
+	return stat(vault->paths->vault_dir, &own) == 0 && stat(mirror, &other) == 0 &&
+	       own.st_dev == other.st_dev;
+}
+
 /* How one mirror is. */
 static cof_result read_mirror(struct vault *vault, const char *folder,
 			      const struct reference *reference, struct vault_mirror *mirror,
@@ -248,6 +258,7 @@ static cof_result read_mirror(struct vault *vault, const char *folder,
 			       mirror->folder, vault->paths->config);
 		return COF_OK;
 	}
+	mirror->with_vault = is_with_vault(vault, mirror->folder);
 	TRY(compare_copy(vault, &place, folder, reference, mirror, err));
 	if (mirror->state == MIRROR_BEHIND)
 		explain_behind(state, &place, mirror);

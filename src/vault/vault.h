@@ -306,6 +306,7 @@ cof_result vault_revoke(struct vault *vault, const struct slot_secret *existing,
  * @folder:   borrowed from paths
  * @epoch, @revision: of its copy, 0 when unknown
  * @written:  it was written at some time, so that its copy outlives a change that it did not get
+ * @with_vault: it can be reached, and is on the vault's own file system: what takes one takes both
  * @reason:   why it is not current; "" when there is nothing to say
  * @remedy:   what to type; "" when it is current
  */
@@ -322,6 +323,7 @@ struct vault_mirror {
 	uint32_t epoch;
 	uint64_t revision;
 	bool written;
+	bool with_vault;
 	char reason[256];
 	char remedy[512];
 };

@@ -486,6 +486,33 @@ def test_status_knows_the_last_backup_and_what_changed_since(coffer, disk, place
     assert "since" in coffer.run("status").out
 
 
+def lacking(coffer):
+    return [text for text in coffer.run("status", "--json").json["warnings"]
+            if "the last backup lacks" in text]
+
+
+def test_change_of_keys_says_that_the_last_backup_is_older(coffer, disk, place):
+    older = "the last backup is from before this change"
+
+    def told(*words):
+        return " ".join(coffer.run(*words, *coffer.secret()).err.split())
+
+    coffer.format(disk)
+    coffer.close(disk)
+    assert older not in told("key", "rotate", disk.volume)
+    create(coffer, place / "v.backup")
+    assert lacking(coffer) == []
+    assert older not in told("key", "rotate", disk.volume, "--dry-run")
+    assert older in told("key", "rotate", disk.volume)
+    assert len(lacking(coffer)) == 1
+    assert older in told("disk", "destroy", disk, "--yes-destroy", disk)
+    new = place / "new"
+    new.write_text("another of many words\n")
+    uuid = coffer.run("status", "--json").json["vault"]["uuid"]
+    assert older in told("revoke", "--new-passphrase-file", new, "--recovery-out",
+                         place / "recovery2", "--yes-destroy", uuid)
+
+
 def test_audit_log_has_backup_and_restore(coffer, backup, other):
     restore(other, backup)
     log = (other.vault / "audit.log").read_text()

@@ -539,6 +539,19 @@ def test_status_says_unknown_of_a_keystore_that_is_missing(coffer, mirrors):
     assert told["vault"]["revision"] is None and told["disks"]["known"] is None
 
 
+def test_mirror_on_the_vaults_own_file_system_is_warned_of(coffer, make_disk):
+    near, far = coffer.folder / "near", coffer.folder / "far"
+    near.mkdir()
+    stick = make_disk()
+    tool("mkfs.ext4", "-q", stick)
+    configure(coffer, near, far)
+    with mounted(stick, far):
+        coffer.run("unlock", *coffer.secret())
+        warnings = coffer.run("status", "--json").json["warnings"]
+    said = [text for text in warnings if "same file system as the vault" in text]
+    assert len(said) == 1 and str(near) in said[0]
+
+
 def test_check_names_the_mirror_that_was_not_read(coffer, mirrors):
     mirrors[0].rename(coffer.folder / "away")
     shown = " ".join(coffer.run("status", "--check", *coffer.secret()).out.split())

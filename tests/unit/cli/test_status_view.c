@@ -154,6 +154,23 @@ static void test_warnings_mirror_that_failed_has_failed(void **state)
 	assert_string_equal(text, "the mirror /b has failed: no room");
 }
 
+static void test_warnings_mirror_on_the_vaults_file_system_is_named(void **state)
+{
+	const struct vault_slot slots[] = { passphrase, recovery };
+	const struct vault_mirror mirrors[] = {
+		{ .folder = "/b", .state = MIRROR_CURRENT, .with_vault = true },
+	};
+	struct status_facts facts = { .state = STATUS_LOCKED,
+				      .slots = slots,
+				      .slot_count = 2,
+				      .mirrors = mirrors,
+				      .mirror_count = 1 };
+	char text[256] = "";
+
+	status_warnings(&facts, keep_text, text);
+	assert_non_null(strstr(text, "the mirror /b is on the same file system as the vault"));
+}
+
 static void test_warnings_mirror_away_is_named(void **state)
 {
 	const struct vault_slot slots[] = { passphrase, recovery };
@@ -305,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_warnings_no_recovery_is_named),
 		cmocka_unit_test(test_warnings_only_unattended_is_named),
 		cmocka_unit_test(test_warnings_mirror_that_failed_has_failed),
+		cmocka_unit_test(test_warnings_mirror_on_the_vaults_file_system_is_named),
 		cmocka_unit_test(test_warnings_mirror_away_is_named),
 		cmocka_unit_test(test_json_absent_vault_has_state_and_folder),
 		cmocka_unit_test(test_json_locked_vault_has_its_facts),
