@@ -29,16 +29,31 @@ static bool add_quoted(char *line, size_t size_bytes, size_t *at, const char *te
 	return fits && add(line, size_bytes, at, "'", 1);
 }
 
+/* Adds the argument as one word. */
+static bool add_word(char *line, size_t size_bytes, size_t *at, const char *text)
+{
+	bool plain = text[0] && text[strspn(text, PLAIN)] == '\0';
+
+	return plain ? add(line, size_bytes, at, text, strlen(text))
+		     : add_quoted(line, size_bytes, at, text);
+}
+
+char *shell_word(const char *text, char ret_word[static SHELL_WORD_CHARS])
+{
+	size_t at = 0;
+
+	if (!add_word(ret_word, SHELL_WORD_CHARS, &at, text))
+		ret_word[0] = '\0';
+	return ret_word;
+}
+
 bool shell_command(const char *command, const char *argument, char *ret_line, size_t size_bytes)
 {
-	bool plain = argument[0] && argument[strspn(argument, PLAIN)] == '\0';
 	size_t at = 0;
-	bool fits;
+	bool fits = add(ret_line, size_bytes, &at, command, strlen(command)) &&
+		    add(ret_line, size_bytes, &at, " ", 1) &&
+		    add_word(ret_line, size_bytes, &at, argument);
 
-	fits = add(ret_line, size_bytes, &at, command, strlen(command)) &&
-	       add(ret_line, size_bytes, &at, " ", 1) &&
-	       (plain ? add(ret_line, size_bytes, &at, argument, strlen(argument))
-		      : add_quoted(ret_line, size_bytes, &at, argument));
 	if (!fits)
 		ret_line[0] = '\0';
 	return fits;

@@ -10,6 +10,7 @@
 
 #include "place.h"
 #include "reach.h"
+#include "shell.h"
 
 /* Who is told of the copies. */
 struct visitor {
@@ -38,14 +39,14 @@ static cof_result visit_folder(const struct visitor *visitor, const char *folder
 	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
 		_cleanup_free_ char *path = NULL;
 		_cleanup_free_ char *remedy = NULL;
-		char quoted[QUOTED_CHARS];
+		char quoted[SHELL_WORD_CHARS];
 
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
 			continue;
 		TRY(path_format(&path, err, "%s/%s", folder, entry->d_name));
 		if (is_another_vault(visitor->vault, path))
 			continue;
-		TRY(path_format(&remedy, err, "rm -r %s", shell_quote(path, quoted)));
+		TRY(path_format(&remedy, err, "rm -r %s", shell_word(path, quoted)));
 		TRY(visitor->visit(path, remedy, visitor->context, err));
 	}
 	return COF_OK;

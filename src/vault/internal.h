@@ -15,15 +15,15 @@
 #include "token.h"
 
 /* Keys of the keystore's own rows. */
-#define ROW_IDENTITY "vault/identity"
-#define ROW_HEADER   "vault/header"
+#define ROW_IDENTITY	"vault/identity"
+#define ROW_HEADER	"vault/header"
 #define ROW_HEADER_SEAL "vault/header-seal"
-#define ROW_MANIFEST "vault/manifest"
-#define ROW_RECORDS  "record/"
-#define ROW_HISTORY  "history/"
-#define ROW_INDEX    "index/"
-#define ROW_MIRROR   "mirror/"
-#define ROW_NOTES    "note/"
+#define ROW_MANIFEST	"vault/manifest"
+#define ROW_RECORDS	"record/"
+#define ROW_HISTORY	"history/"
+#define ROW_INDEX	"index/"
+#define ROW_MIRROR	"mirror/"
+#define ROW_NOTES	"note/"
 
 #define VAULT_LOCK_TIMEOUT_MS 30000
 #define RESTORE_HEADER	      "coffer backup restore --header-only"
@@ -479,9 +479,6 @@ void newer_done(struct vault_newer *newer);
 /** copy_forgotten() - the records that the copy in @mirror has and the vault has not; see struct
  * vault_newer. Never fails: what cannot be read is not known */
 void copy_forgotten(struct vault *vault, const char *mirror, struct vault_newer *newer);
-/** shell_quote() - a path as one word of a shell line; returns @out */
-#define QUOTED_CHARS 600
-char *shell_quote(const char *path, char out[static QUOTED_CHARS]);
 /** copy_remedy() - the shell line that puts @folder, a copy, in the place of the vault's folder */
 void copy_remedy(const struct paths *paths, const char *folder, char *out, size_t room);
 

@@ -11,51 +11,31 @@
 #include "place.h"
 #include "reach.h"
 #include "shadow.h"
+#include "shell.h"
 
 #define COPY_PREFIX "coffer-"
 
 /* ---- shell lines ---- */
 
-char *shell_quote(const char *path, char out[static QUOTED_CHARS])
-{
-	size_t used = 0;
-
-	if (strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			 "/._-+:@%,") == strlen(path)) {
-		(void)snprintf(out, QUOTED_CHARS, "%s", path);
-		return out;
-	}
-	out[used++] = '\'';
-	for (; *path && used < QUOTED_CHARS - 8; path++) {
-		if (*path == '\'')
-			used += (size_t)snprintf(out + used, QUOTED_CHARS - used, "'\\''");
-		else
-			out[used++] = *path;
-	}
-	out[used++] = '\'';
-	out[used] = '\0';
-	return out;
-}
-
 void copy_remedy(const struct paths *paths, const char *folder, char *out, size_t room)
 {
-	char vault[QUOTED_CHARS];
-	char aside[QUOTED_CHARS];
-	char source[QUOTED_CHARS];
+	char vault[SHELL_WORD_CHARS];
+	char aside[SHELL_WORD_CHARS];
+	char source[SHELL_WORD_CHARS];
 	_cleanup_free_ char *name = NULL;
 	time_t now = time(NULL);
 	struct tm parts;
 	char date[32];
 
 	(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &parts));
-	(void)shell_quote(paths->vault_dir, vault);
-	(void)shell_quote(folder, source);
+	(void)shell_word(paths->vault_dir, vault);
+	(void)shell_word(folder, source);
 	*out = '\0';
 	if (!path_exists(paths->vault_dir))
 		(void)snprintf(out, room, "cp -a %s %s", source, vault);
 	else if (!cof_failed(path_format(&name, NULL, "%s.aside-%s", paths->vault_dir, date)))
-		(void)snprintf(out, room, "mv %s %s && cp -a %s %s", vault,
-			       shell_quote(name, aside), source, vault);
+		(void)snprintf(out, room, "mv %s %s && cp -a %s %s", vault, shell_word(name, aside),
+			       source, vault);
 }
 
 /* ---- one copy ---- */

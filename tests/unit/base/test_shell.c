@@ -50,6 +50,21 @@ static void test_shell_without_room_gives_nothing(void **state)
 	assert_string_equal(line, "");
 }
 
+static void test_shell_word_is_whole_or_nothing(void **state)
+{
+	char word[SHELL_WORD_CHARS];
+	char text[SHELL_WORD_CHARS + 1];
+
+	(void)state;
+	assert_string_equal(shell_word("/mnt/a stick", word), "'/mnt/a stick'");
+	memset(text, 'a', sizeof(text));
+	text[SHELL_WORD_CHARS - 1] = '\0';
+	assert_string_equal(shell_word(text, word), text);
+	text[SHELL_WORD_CHARS - 1] = 'a';
+	text[SHELL_WORD_CHARS] = '\0';
+	assert_string_equal(shell_word(text, word), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -57,6 +72,7 @@ int main(void)
 		cmocka_unit_test(test_shell_quotes_what_is_not_one_word),
 		cmocka_unit_test(test_shell_quotes_a_quote),
 		cmocka_unit_test(test_shell_without_room_gives_nothing),
+		cmocka_unit_test(test_shell_word_is_whole_or_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
