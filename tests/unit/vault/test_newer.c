@@ -244,11 +244,23 @@ static void test_open_without_any_copy_leads_to_init(void **state)
 	struct vault *vault = NULL;
 
 	fixture_mirrors(f, 2);
+	fixture_command("touch '%s/file' '%s/file'", f->mirror_folder[0], f->mirror_folder[1]);
 	assert_fails(vault_open(&f->paths, &vault, &f->err), COF_E_NOENT);
 	assert_string_equal(f->err.remedy, "coffer init");
-	fixture_command("rmdir '%s'", f->mirror_folder[1]);
+	fixture_command("rm -r '%s'", f->mirror_folder[1]);
 	assert_fails(vault_open(&f->paths, &vault, &f->err), COF_E_NOENT);
 	assert_non_null(strstr(f->err.cause, f->mirror_folder[1]));
+}
+
+static void test_open_with_an_empty_mirror_leads_to_mounting_it(void **state)
+{
+	struct fixture *f = *state;
+	struct vault *vault = NULL;
+
+	fixture_mirrors(f, 1);
+	assert_fails(vault_open(&f->paths, &vault, &f->err), COF_E_NOENT);
+	assert_non_null(strstr(f->err.cause, "nothing is mounted"));
+	assert_non_null(strstr(f->err.remedy, "and look again"));
 }
 
 static void test_copies_that_are_damaged_or_set_aside_do_not_count(void **state)
@@ -321,9 +333,9 @@ static void test_forged_header_copy_is_found_with_the_agents_keys(void **state)
 	fixture_command("cp '%s'/coffer-*/root.luks '%s/before'", f->mirror_folder[0], f->folder);
 	forge_copy(f);
 	vault = fixture_open(f);
-	assert_ok(vault_unlock_from(vault, (struct key_source){ .derive = derive_elsewhere,
-								.context = agent },
-				    &f->err));
+	assert_ok(vault_unlock_from(
+		vault, (struct key_source){ .derive = derive_elsewhere, .context = agent },
+		&f->err));
 	assert_ok(vault_header_state(vault, &header, &f->err));
 	assert_int_equal(header, VAULT_HEADER_FORGED);
 	assert_fails(vault_check(vault, NULL, &f->err), COF_E_AUTH);
@@ -362,6 +374,7 @@ int main(void)
 		FIXTURE_TEST(test_remedy_of_an_older_vault_works_as_typed),
 		FIXTURE_TEST(test_open_names_the_copy_of_a_vault_that_is_gone),
 		FIXTURE_TEST(test_open_without_any_copy_leads_to_init),
+		FIXTURE_TEST(test_open_with_an_empty_mirror_leads_to_mounting_it),
 		FIXTURE_TEST(test_copies_that_are_damaged_or_set_aside_do_not_count),
 		FIXTURE_TEST(test_damaged_keystore_names_the_newest_copy),
 		FIXTURE_TEST(test_forged_header_copy_is_found_with_the_agents_keys),
