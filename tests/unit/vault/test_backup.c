@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "backup_stream.h"
+#include "example.h"
 #include "fixture.h"
 
 #define ROOT_BYTES   64
@@ -16,26 +17,6 @@
 
 static const uint8_t uuid[VAULT_UUID_BYTES] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
 						0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
-
-/* The bytes of one example in the document. */
-static void read_example(const char *name, struct buffer *bytes)
-{
-	_cleanup_buffer_ struct buffer text = { 0 };
-	char start[64];
-	char *at;
-	char *end;
-
-	assert_ok(file_read(COF_DOC_FOLDER "/format-backup.md", 1 << 20, &text, NULL));
-	(void)snprintf(start, sizeof(start), "```%s\n", name);
-	at = strstr((char *)text.data, start);
-	assert_non_null(at);
-	at += strlen(start);
-	end = strstr(at, "```");
-	assert_non_null(end);
-	*end = '\0';
-	for (char *word = strtok(at, " \n"); word; word = strtok(NULL, " \n"))
-		assert_ok(buffer_add_u8(bytes, (uint8_t)strtoul(word, NULL, 16), NULL));
-}
 
 /* ---- items ---- */
 
@@ -235,9 +216,9 @@ static void test_format_backup_example_is_derived_and_read(void **state)
 	struct backup_head head;
 	size_t chunk;
 
-	read_example("backup-key", &expected);
-	read_example("backup-items", &items);
-	read_example("backup-file", &file);
+	read_example("format-backup.md", "backup-key", &expected);
+	read_example("format-backup.md", "backup-items", &items);
+	read_example("format-backup.md", "backup-file", &file);
 	assert_ok(root_key_new(ROOT_BYTES, &root, NULL));
 	for (uint8_t i = 0; i < ROOT_BYTES; i++)
 		root->secret.data[i] = i;

@@ -4,33 +4,12 @@
  * derives.
  */
 
+#include "example.h"
 #include "fixture.h"
 #include "record.h"
 
 static const uint8_t uuid[VAULT_UUID_BYTES] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
 						0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
-
-/* The bytes of one example in a document: the lines between ```NAME and ```. */
-static void read_example(const char *document, const char *name, struct buffer *bytes)
-{
-	_cleanup_buffer_ struct buffer text = { 0 };
-	_cleanup_free_ char *path = NULL;
-	char start[64];
-	char *end;
-	char *at;
-
-	assert_ok(path_format(&path, NULL, COF_DOC_FOLDER "/%s", document));
-	assert_ok(file_read(path, 1 << 20, &text, NULL));
-	(void)snprintf(start, sizeof(start), "```%s\n", name);
-	at = strstr((char *)text.data, start);
-	assert_non_null(at);
-	at += strlen(start);
-	end = strstr(at, "```");
-	assert_non_null(end);
-	*end = '\0';
-	for (char *word = strtok(at, " \n"); word; word = strtok(NULL, " \n"))
-		assert_ok(buffer_add_u8(bytes, (uint8_t)strtoul(word, NULL, 16), NULL));
-}
 
 static void assert_same(struct span a, const struct buffer *b)
 {
