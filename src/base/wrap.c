@@ -17,22 +17,59 @@ static size_t width_of(const char *text, size_t len)
 	return width;
 }
 
-/* The bytes up to the next blank that does not stand between backquotes; with @room for less than
- * that, up to the next blank of any kind. */
-static size_t unit_len(const char *text, size_t room)
+/* Whether one of the programs that remedies name begins here. */
+static bool begins_command(const char *text)
+{
+	static const char *const programs[] = {
+		"apt",	"btrfs",   "chmod",	"chown",  "coffer",   "cp", "cryptsetup",
+		"curl", "dmsetup", "losetup",	"mdadm",  "mkswap",   "mv", "rm",
+		"sudo", "swapoff", "systemctl", "umount", "vgchange",
+	};
+	size_t len = strcspn(text, " \n");
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strlen(programs[i]) == len && memcmp(programs[i], text, len) == 0)
+			return true;
+	return false;
+}
+
+/* The bytes of a command, up to the comma, the semicolon or the two blanks that end it; what stands
+ * between single quotes is one word of it. 0: no command begins here. */
+static size_t command_len(const char *text)
+{
+	bool quoted = false;
+	size_t len = 0;
+
+	if (!begins_command(text))
+		return 0;
+	for (; text[len] && text[len] != '\n'; len++) {
+		bool ends = strchr(",;", text[len]) ? text[len + 1] == ' '
+						    : strncmp(text + len, "  ", 2) == 0;
+
+		if (ends && !quoted)
+			return len + (text[len] != ' ');
+		quoted ^= text[len] == '\'';
+	}
+	return len;
+}
+
+/* The bytes up to the next blank that does not stand between backquotes. */
+static size_t unit_len(const char *text, bool commands)
 {
 	size_t word = strcspn(text, " \n");
-	size_t len;
+	size_t len = commands ? command_len(text) : 0;
 	bool quoted = false;
 
-	for (len = 0; text[len] && text[len] != '\n' && (quoted || text[len] != ' '); len++)
+	if (len)
+		return len;
+	for (; text[len] && text[len] != '\n' && (quoted || text[len] != ' '); len++)
 		quoted ^= text[len] == '`';
-	return !quoted && width_of(text, len) <= room ? len : word;
+	return quoted ? word : len;
 }
 
 /* Prints one line of a paragraph's words; returns where the next line starts. */
 static const char *print_line(FILE *file, size_t columns, size_t indent, size_t there,
-			      const char *text)
+			      bool commands, const char *text)
 {
 	size_t room = columns > indent ? columns - indent : 1;
 	size_t len = 0;
@@ -40,7 +77,7 @@ static const char *print_line(FILE *file, size_t columns, size_t indent, size_t 
 	text += strspn(text, " ");
 	for (;;) {
 		size_t blanks = strspn(text + len, " ");
-		size_t unit = unit_len(text + len + blanks, room);
+		size_t unit = unit_len(text + len + blanks, commands);
 
 		if (unit == 0 || (len > 0 && width_of(text, len + blanks + unit) > room))
 			break;
@@ -54,7 +91,9 @@ static const char *print_line(FILE *file, size_t columns, size_t indent, size_t 
 	return text + (*text == '\n');
 }
 
-void wrap_print(FILE *file, size_t columns, size_t indent, size_t there, const char *text)
+/* Prints lines and paragraphs. */
+static void print_lines(FILE *file, size_t columns, size_t indent, size_t there, bool commands,
+			const char *text)
 {
 	while (*text) {
 		if (*text == '\n') {
@@ -68,13 +107,24 @@ void wrap_print(FILE *file, size_t columns, size_t indent, size_t there, const c
 			text += 1 + len;
 			text += *text == '\n';
 		} else {
-			text = print_line(file, columns, indent, there, text);
+			text = print_line(file, columns, indent, there, commands, text);
 		}
 		there = 0;
 	}
 }
 
+void wrap_print(FILE *file, size_t columns, size_t indent, size_t there, const char *text)
+{
+	print_lines(file, columns, indent, there, false, text);
+}
+
 void wrap_line(FILE *file, size_t columns, size_t there, size_t indent, const char *text)
 {
-	wrap_print(file, columns, indent, 0, print_line(file, columns, there, there, text));
+	wrap_print(file, columns, indent, 0, print_line(file, columns, there, there, false, text));
+}
+
+void wrap_remedy(FILE *file, size_t columns, size_t there, size_t indent, const char *text)
+{
+	print_lines(file, columns, indent, 0, true,
+		    print_line(file, columns, there, there, true, text));
 }

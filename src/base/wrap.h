@@ -17,13 +17,18 @@
  * @text:    UTF-8; a newline in it ends a line, an empty line stays one, and a line that begins
  *           with a tab is printed as it is, four columns farther right
  *
- * What stands between backquotes, a command to be typed, is not broken where a line of its own can
- * hold it. A word that is longer than a line is not broken. No text prints nothing.
+ * What stands between backquotes, a command to be typed, is not broken: one that is longer than a
+ * line is left to the terminal, from which it is copied whole. Nor is a word. No text prints
+ * nothing.
  */
 void wrap_print(FILE *file, size_t columns, size_t indent, size_t there, const char *text);
 
 /** wrap_line() - the same for a line of which @there columns are printed already; those that follow
  * begin at @indent. No text ends the line */
 void wrap_line(FILE *file, size_t columns, size_t there, size_t indent, const char *text);
+
+/** wrap_remedy() - the same for what to type next, where a command is known without backquotes: by
+ * the program's name it begins with; a comma, a semicolon or two blanks end it */
+void wrap_remedy(FILE *file, size_t columns, size_t there, size_t indent, const char *text);
 
 #endif

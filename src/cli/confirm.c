@@ -11,6 +11,8 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "screen.h"
+#include "wrap.h"
 
 bool cli_on_terminal(const struct cli_call *call)
 {
@@ -68,6 +70,17 @@ bool cli_agreed_destroy(const struct cli_call *call, const char *name, const cha
 	return agreed(call, name, proof && proof[0] ? proof : name, &any);
 }
 
+/* What will be lost, in lines that fit the screen. */
+static void say_loss(const char *name, const char *text)
+{
+	_cleanup_free_ char *line = NULL;
+
+	if (asprintf(&line, "%s: %s.", name, text) < 0)
+		line = NULL;
+	else
+		wrap_line(stderr, screen_columns(STDERR_FILENO, SCREEN_ANY_COLUMNS), 0, 0, line);
+}
+
 cof_result cli_confirm_destroy(const struct cli_call *call, const char *name, const char *proof,
 			       const char *text, struct cof_error *err)
 {
@@ -85,8 +98,8 @@ cof_result cli_confirm_destroy(const struct cli_call *call, const char *name, co
 		cof_error_try(err, "--yes-destroy %s", name);
 		return failure;
 	}
-	ENSURE(ask_line(answer, sizeof(answer), "%s: %s.\nType %s to go on: ", name, text,
-			wanted) &&
+	say_loss(name, text);
+	ENSURE(ask_line(answer, sizeof(answer), "Type %s to go on: ", wanted) &&
 		       strcmp(answer, wanted) == 0,
 	       err, COF_E_REFUSED, name, "not confirmed, nothing was changed");
 	return COF_OK;

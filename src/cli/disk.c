@@ -20,8 +20,8 @@ static cof_result choose_names(struct cli_call *call, char **all, const char *co
 	size_t count = 0;
 
 	if (!cli_flag(call, "all")) {
-		ENSURE(call->arg_count > 0, err, COF_E_USAGE, NULL,
-		       "no device is named, nor --all");
+		if (call->arg_count == 0)
+			return disk_raise_unnamed(call, err);
 		*ret_names = call->args;
 		*ret_count = call->arg_count;
 		return COF_OK;

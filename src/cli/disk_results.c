@@ -58,3 +58,16 @@ cof_result disk_results_show(struct cli_call *call, const struct disk_result res
 	cli_show(call, document);
 	return disk_first_failure(results, count, err);
 }
+
+cof_result disk_raise_unnamed(const struct cli_call *call, struct cof_error *err)
+{
+	char name[CLI_VERB_NAME_CHARS];
+
+	cof_ignore(cof_raise(err, COF_E_USAGE, cli_verb_name(call->verb, name),
+			     "no disk is named, nor --all"));
+	cof_error_try(err,
+		      "coffer %s DISK, where `coffer disk list` shows the disks; or coffer %s "
+		      "--all",
+		      name, name);
+	return (cof_result){ COF_E_USAGE };
+}

@@ -16,6 +16,10 @@ cof_result disk_results_show(struct cli_call *call, const struct disk_result res
 			     size_t count, const char *done, const char *same,
 			     struct cof_error *err);
 
+/** disk_raise_unnamed() - that neither a disk nor --all was given, with both forms as remedy.
+ * Fails: COF_E_USAGE, always */
+cof_result disk_raise_unnamed(const struct cli_call *call, struct cof_error *err);
+
 /**
  * disk_results_suggest() - name what may have been meant by names that nothing has
  * @vault:   whose disks count as well; may be NULL or locked

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "number.h"
+#include "shell.h"
 #include "unattended.h"
 #include "unlocking.h"
 #include "verbs.h"
@@ -45,6 +46,7 @@ static cof_result enroll_tool(struct cli_call *call, struct vault *vault,
 	_cleanup_(slot_secret_freep) struct slot_secret *existing = NULL;
 	int slot;
 
+	TRY(vault_check_tool(tool, err));
 	TRY(cli_ask_existing(call, vault, &existing, err));
 	TRY(cof_explain(vault_enroll_tool(vault, existing, tool, &slot, err), err, NULL,
 			"cannot add an unlock method to %s", call->paths->vault_dir));
@@ -176,6 +178,8 @@ static cof_result agree_on_key(struct cli_call *call, const char *url, const cha
 			       struct tang_keys *keys, const char **ret_thumbprint,
 			       struct cof_error *err)
 {
+	char quoted[SHELL_WORD_CHARS];
+	char remedy[SHELL_WORD_CHARS + 128];
 	cof_result failure;
 
 	if (!given && !cli_on_terminal(call)) {
@@ -184,8 +188,12 @@ static cof_result agree_on_key(struct cli_call *call, const char *url, const cha
 		cof_error_try(err, "--thumbprint with what tang-show-keys shows on the server");
 		return failure;
 	}
+	(void)snprintf(remedy, sizeof(remedy),
+		       "curl %s/adv, which shows whether it answers; systemctl status "
+		       "tangd.socket on the server",
+		       shell_word(url, quoted));
 	TRY(cof_explain(tang_look(call->paths, url, keys->thumbprints, &keys->count, err), err,
-			NULL, "cannot ask the Tang server %s for its keys", url));
+			remedy, "cannot ask the Tang server %s for its keys", url));
 	ENSURE(keys->count > 0, err, COF_E_FORMAT, url, "advertises no key that signs");
 	TRY(given ? check_keys(url, keys, given, err) : ask_keys(url, keys, err));
 	*ret_thumbprint = given ? given : keys->thumbprints[0];
@@ -206,6 +214,7 @@ static cof_result run_tang(struct cli_call *call, struct cof_error *err)
 	TRY(cli_open_vault(call, false, &vault, err));
 	if (call->dry_run)
 		return only_plan(call, "the Tang server");
+	TRY(vault_check_tool(&tool, err));
 	TRY(agree_on_key(call, tool.url, given, &keys, &tool.thumbprint, err));
 	return enroll_tool(
 		call, vault, &tool,

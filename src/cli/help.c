@@ -109,12 +109,15 @@ void cli_help_overview(const struct cli_verb *const verbs[], FILE *file)
 
 void cli_help_noun(const struct cli_verb *const verbs[], const char *noun, FILE *file)
 {
+	size_t len = strlen(noun);
+	char name[CLI_VERB_NAME_CHARS];
 	char title[256];
 
 	(void)snprintf(title, sizeof(title), "coffer %s: %s\n\n", noun, cli_noun_summary(noun));
 	cli_print_wrapped(file, 0, title);
 	for (size_t i = 0; verbs[i]; i++)
-		if (verbs[i]->noun && !verbs[i]->hidden && strcmp(verbs[i]->noun, noun) == 0)
+		if (!verbs[i]->hidden && strncmp(cli_verb_name(verbs[i], name), noun, len) == 0 &&
+		    name[len] == ' ')
 			print_verb_line(file, verbs[i]);
 	(void)snprintf(title, sizeof(title), "\n`coffer help %s VERB` says all about one of them.",
 		       noun);

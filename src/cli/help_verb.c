@@ -38,7 +38,7 @@ static cof_result run_completion(struct cli_call *call, struct cof_error *err)
 const struct cli_verb cli_verb_help = {
 	.verb = "help",
 	.arguments = "[NOUN] [VERB]",
-	.max_args = 2,
+	.max_args = 3,
 	.argument_type = CLI_TEXT,
 	.summary = "show help on a command",
 	.description = "Shows an overview, the verbs of a noun, or all about one verb.",

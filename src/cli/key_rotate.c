@@ -57,8 +57,8 @@ static cof_result run_rotate(struct cli_call *call, struct cof_error *err)
 					 .without_mirrors = cli_flag(call, "without-mirrors") };
 	size_t count = call->arg_count;
 
-	ENSURE(cli_flag(call, "all") || count > 0, err, COF_E_USAGE, NULL,
-	       "no disk is named, nor --all");
+	if (!cli_flag(call, "all") && count == 0)
+		return disk_raise_unnamed(call, err);
 	ENSURE(!cli_flag(call, "all") || count == 0, err, COF_E_USAGE, call->args[0],
 	       "is one too many with --all");
 	TRY(cli_open_vault(call, true, &vault, err));

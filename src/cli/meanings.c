@@ -79,6 +79,7 @@ static const struct {
 	{ "key", "look at the keys in the vault, take copies of them, and give disks new ones" },
 	{ "swap", "encrypt swap with a key of its own at every boot" },
 	{ "disk", "encrypt, adopt, open, close and destroy disks" },
+	{ "disk header", "check, copy and mend the headers of disks" },
 };
 
 const char *cli_noun_summary(const char *noun)
@@ -87,6 +88,17 @@ const char *cli_noun_summary(const char *noun)
 		if (strcmp(nouns[i].noun, noun) == 0)
 			return nouns[i].summary;
 	return "";
+}
+
+const char *cli_find_group(const char *noun, const char *word)
+{
+	size_t len = strlen(noun);
+
+	for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++)
+		if (strncmp(nouns[i].noun, noun, len) == 0 && nouns[i].noun[len] == ' ' &&
+		    strcmp(nouns[i].noun + len + 1, word) == 0)
+			return nouns[i].noun;
+	return NULL;
 }
 
 const struct cli_section cli_overview_sections[] = {

@@ -88,7 +88,7 @@ bool cli_wants_json(int argc, char *const argv[]);
 /**
  * cli_resolve() - the verb that the first words name
  * @words: @count of them
- * @ret_noun: set when they name a noun alone, else NULL
+ * @ret_noun: set when they name a noun alone, or a group of its verbs ("disk header"), else NULL
  * @ret_verb: set when they name a verb, else NULL; both are NULL without words
  * @ret_used: how many words that took
  * Fails: COF_E_USAGE, with a suggestion

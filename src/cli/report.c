@@ -37,7 +37,10 @@ static void print_error(char *lines)
 		if (next)
 			*next++ = '\0';
 		(void)fprintf(stderr, "%.*s", (int)indent, line);
-		wrap_line(stderr, columns, indent, indent, line + indent);
+		if (strncmp(line, "  try:", strlen("  try:")) == 0)
+			wrap_remedy(stderr, columns, indent, indent, line + indent);
+		else
+			wrap_line(stderr, columns, indent, indent, line + indent);
 		indent = strlen("  cause: ");
 	}
 }

@@ -9,6 +9,7 @@
 
 #include "near.h"
 #include "parse.h"
+#include "text.h"
 
 /* Whether a verb belongs to this noun, NULL being none. */
 static bool same_noun(const struct cli_verb *verb, const char *noun)
@@ -125,6 +126,7 @@ static cof_result resolve_second(const struct cli_verb *const verbs[], const cha
 				 struct cof_error *err)
 {
 	bool two = begins_two_words(verbs, noun, words[0]);
+	const char *group = cli_find_group(noun, words[0]);
 	char word[CLI_VERB_NAME_CHARS];
 	const struct cli_verb *verb;
 	const struct cli_verb *near;
@@ -134,14 +136,14 @@ static cof_result resolve_second(const struct cli_verb *const verbs[], const cha
 	verb = find_verb(verbs, noun, word);
 	near = verb ? NULL : nearest_verb(verbs, noun, word);
 	if (!verb) {
-		cof_result failure =
-			cof_raise(err, COF_E_USAGE, word[0] ? word : "\"\"",
-				  "coffer %s has no such verb", noun);
+		cof_result failure = cof_raise(err, COF_E_USAGE, word[0] ? word : "\"\"",
+					       "coffer %s has no such verb", noun);
 
 		if (near)
 			cof_error_try(err, "coffer %s %s", noun, near->verb);
 		else
-			cof_error_try(err, "coffer help %s", noun);
+			cof_error_try(err, "coffer help %s%s%s", noun, group ? " " : "",
+				      group ? words[0] : "");
 		return failure;
 	}
 	*ret_verb = verb;
@@ -155,8 +157,9 @@ cof_result cli_resolve(const struct cli_verb *const verbs[], const char *const w
 {
 	const struct cli_verb *verb = count ? find_verb(verbs, NULL, words[0]) : NULL;
 	const char *noun = count && !verb ? find_noun(verbs, words[0]) : NULL;
-	bool second = noun && count > 1;
-	size_t more = 0;
+	const char *group = noun && count == 2 ? cli_find_group(noun, words[1]) : NULL;
+	bool second = noun && count > 1 && !group;
+	size_t more = group ? 1 : 0;
 
 	if (count && !verb && !noun) {
 		cof_result failure = cof_raise(err, COF_E_USAGE, words[0][0] ? words[0] : "\"\"",
@@ -168,7 +171,7 @@ cof_result cli_resolve(const struct cli_verb *const verbs[], const char *const w
 	if (second)
 		TRY(resolve_second(verbs, noun, words + 1, count - 1, &verb, &more, err));
 
-	*ret_noun = second ? NULL : noun;
+	*ret_noun = second ? NULL : group ? group : noun;
 	*ret_verb = verb;
 	*ret_used = (verb || noun ? 1 : 0) + more;
 	return COF_OK;

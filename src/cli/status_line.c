@@ -27,6 +27,6 @@ void status_line(FILE *file, const char *label, const char *format, ...)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			*at = '?';
 	(void)fprintf(file, "%-*s  ", LABEL_COLUMNS, label);
-	wrap_line(file, screen_columns(fileno(file), SCREEN_ANY_COLUMNS), TEXT_COLUMN, TEXT_COLUMN,
-		  text);
+	wrap_remedy(file, screen_columns(fileno(file), SCREEN_ANY_COLUMNS), TEXT_COLUMN,
+		    TEXT_COLUMN, text);
 }

@@ -306,8 +306,8 @@ static void print_methods(const struct status_facts *facts, FILE *file)
 		const struct vault_slot *slot = &facts->slots[i];
 		bool labelled = slot->label[0] != '\0';
 
-		status_line(file, i ? "" : "unlock", "%d %s%s%s%s", slot->number, slot->method,
-			    labelled ? " \"" : "", slot->label, labelled ? "\"" : "");
+		status_line(file, i ? "" : "unlock", "slot %d: %s%s%s%s", slot->number,
+			    slot->method, labelled ? " \"" : "", slot->label, labelled ? "\"" : "");
 	}
 }
 

@@ -32,8 +32,13 @@ struct cli_section {
 
 extern const struct cli_section cli_overview_sections[];
 
-/** cli_noun_summary() - one line on a noun, no full stop; "" for an unknown one */
+/** cli_noun_summary() - one line on a noun, or a group of its verbs such as "disk header"; no full
+ * stop; "" for an unknown one */
 const char *cli_noun_summary(const char *noun);
+
+/** cli_find_group() - "disk header" for "disk" and "header": what verbs of two words begin with;
+ * NULL where there is none; static */
+const char *cli_find_group(const char *noun, const char *word);
 
 /** cli_print_wrapped() - @text in lines of at most 80 characters, or as many as a narrower screen
  * has, each indented by @indent blanks; paragraphs stay apart, and lines that begin with a tab stay
@@ -46,7 +51,7 @@ char *cli_option_form(const struct cli_option *option, char out[static CLI_OPTIO
 
 /** cli_help_overview() - the short overview that `coffer` alone shows */
 void cli_help_overview(const struct cli_verb *const verbs[], FILE *file);
-/** cli_help_noun() - the verbs of a noun */
+/** cli_help_noun() - the verbs of a noun, or of a group of them */
 void cli_help_noun(const struct cli_verb *const verbs[], const char *noun, FILE *file);
 /** cli_help_verb() - all about one verb */
 void cli_help_verb(const struct cli_verb *verb, FILE *file);

@@ -86,8 +86,14 @@ static cof_result check_options(const struct cli_call *call, const char *method,
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		known = known || strcmp(method, names[i]) == 0;
-	ENSURE(known, err, COF_E_USAGE, method,
-	       "is no method that needs nobody (tpm2, tang, clevis, command, fido2)");
+	if (!known) {
+		cof_ignore(cof_raise(
+			err, COF_E_USAGE, method,
+			"is no method that needs nobody (tpm2, tang, clevis, command, fido2)"));
+		cof_error_try(err, "coffer slots, which shows the methods of this vault; a "
+				   "security token is fido2");
+		return (cof_result){ COF_E_USAGE };
+	}
 	ENSURE(!method || !cli_flag(call, "no-unattended"), err, COF_E_USAGE, "--method",
 	       "does not go with --no-unattended");
 	ENSURE(!method || !cli_is_given(call), err, COF_E_USAGE, "--method",

@@ -5,7 +5,6 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/stat.h>
 
 #include "agent.h"
 #include "file.h"
@@ -138,9 +137,12 @@ static cof_result ask_and_try(const char *subject, cli_try try, void *context,
 		struct cof_error failure = { 0 };
 		cof_result unlocked;
 
-		TRY(ask_once(subject, &secret, err));
-		unlocked = try(secret, context, &failure);
-		if (unlocked.code == COF_E_KEY && attempt < CLI_TRIES) {
+		unlocked = ask_once(subject, &secret, &failure);
+		if (!cof_failed(unlocked))
+			unlocked = try(secret, context, &failure);
+		/* COF_E_USAGE: nothing was typed, or too much. */
+		if ((unlocked.code == COF_E_KEY || (!secret && unlocked.code == COF_E_USAGE)) &&
+		    attempt < CLI_TRIES) {
 			cli_report(&failure);
 			continue;
 		}

@@ -304,8 +304,7 @@ static cof_result find_wanted(const struct attempt *attempt, bool *ret_there, st
 	return COF_OK;
 }
 
-/* That the programs are installed. */
-static cof_result check_tool(const struct vault_tool *tool, struct cof_error *err)
+cof_result vault_check_tool(const struct vault_tool *tool, struct cof_error *err)
 {
 	if (tool->kind != VAULT_WAY_CLEVIS)
 		return way_check_program(PROGRAM_CRYPTENROLL, "systemd", err);
@@ -324,7 +323,7 @@ cof_result vault_enroll_tool(struct vault *vault, const struct slot_secret *exis
 	TRY(vault_take_lock(vault, VAULT_LOCK_TIMEOUT_MS, &lock, err));
 	TRY(vault_prove_secret(vault, existing, &key, NULL, err));
 	attempt.key = key;
-	TRY(check_tool(tool, err));
+	TRY(vault_check_tool(tool, err));
 	TRY(slots_tidy(vault->header_path, 0, err));
 	TRY(find_wanted(&attempt, &is_there, err));
 	if (!is_there)

@@ -114,6 +114,7 @@ cof_result mirror_note(struct vault *vault, const char *mirror, const char *fail
 /* What the mirrors are compared with. */
 struct reference {
 	uint64_t revision;
+	bool unknown; /* the keystore cannot be read */
 	enum vault_header header;
 };
 
@@ -262,7 +263,12 @@ static cof_result read_mirror(struct vault *vault, const char *folder,
 	TRY(compare_copy(vault, &place, folder, reference, mirror, err));
 	if (mirror->state == MIRROR_BEHIND)
 		explain_behind(state, &place, mirror);
-	if (mirror->state == MIRROR_NEWER)
+	if (mirror->state == MIRROR_NEWER && reference->unknown)
+		(void)snprintf(mirror->reason, sizeof(mirror->reason),
+			       "its copy is of epoch %u, revision %llu, and the vault's own "
+			       "keystore cannot be read",
+			       mirror->epoch, (unsigned long long)mirror->revision);
+	else if (mirror->state == MIRROR_NEWER)
 		(void)snprintf(mirror->reason, sizeof(mirror->reason),
 			       "its copy is of epoch %u, revision %llu, the vault of %u, %llu",
 			       mirror->epoch, (unsigned long long)mirror->revision, vault->epoch,
@@ -307,7 +313,7 @@ cof_result vault_mirrors(struct vault *vault, struct vault_mirror **ret_mirrors,
 	mirrors = calloc(count + 1, sizeof(*mirrors));
 	ENSURE(mirrors, err, COF_E_NOMEM, NULL, "no memory for %zu mirrors", count);
 	/* Of a keystore that cannot be read any copy is newer. */
-	cof_ignore(sealed_revision(vault, &reference.revision, NULL));
+	reference.unknown = cof_failed(sealed_revision(vault, &reference.revision, NULL));
 	/* A header that cannot be read is worse than its copy, whatever that is. */
 	if (count > 0)
 		cof_ignore(vault_header_state(vault, &reference.header, NULL));

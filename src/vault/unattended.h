@@ -78,6 +78,10 @@ struct vault_tool {
 	const char *pcrs;
 };
 
+/** vault_check_tool() - that the programs it takes are installed. Fails: COF_E_UNSUPPORTED (the
+ * remedy names the package) */
+cof_result vault_check_tool(const struct vault_tool *tool, struct cof_error *err);
+
 /**
  * vault_enroll_tool() - one more unlock method through systemd-cryptenroll or clevis
  *

@@ -263,6 +263,32 @@ def test_verb_without_its_noun_names_every_noun_that_has_it():
     assert "try:   coffer disk list, or coffer key list\n" in plain("list").err
 
 
+@pytest.mark.parametrize("words", ["disk header", "help disk header", "disk header --help"])
+def test_verbs_of_two_words_have_help_as_a_noun_has(words):
+    told = plain(*words.split())
+    assert told.status == DONE, told
+    assert told.out.startswith("coffer disk header: ") and "  disk header repair " in told.out
+    assert "disk list" not in told.out
+
+
+def test_help_of_a_verb_of_two_words_takes_three():
+    assert plain("help", "disk", "header", "check").out == \
+        plain("disk", "header", "check", "--help").out
+    assert "try:   coffer help disk header\n" in plain("disk", "header", "xyzzy").err
+
+
+@pytest.mark.parametrize("words", ["disk open", "disk close", "key rotate"])
+def test_no_disk_named_shows_how_one_is(words):
+    told = plain(*words.split())
+    assert told.status == USAGE
+    assert f"try:   coffer {words} DISK, " in told.err and f"or coffer {words} --all" in told.err
+
+
+def test_unknown_method_names_where_the_methods_are(coffer):
+    told = coffer.run("unlock", "--method", "yubikey", expect=USAGE)
+    assert "try:   coffer slots" in told.err and "fido2" in told.err
+
+
 def test_help_works_with_a_broken_configuration(place):
     (place / "coffer.conf").write_text("nonsense\n")
     assert plain("--config", str(place / "coffer.conf"), "help", "lock").status == DONE
@@ -689,6 +715,35 @@ def test_wrong_answer_on_terminal_may_be_mended(coffer):
     terminal.answer("recovery key of", "wrong one")
     terminal.answer("recovery key of", coffer.recovery.read_text().strip())
     assert terminal.end() == DONE
+
+
+def test_nothing_typed_is_asked_again(coffer):
+    terminal = Terminal(coffer, "unlock")
+    terminal.answer("recovery key of", "")
+    assert "is empty" in terminal.answer("recovery key of", coffer.recovery.read_text().strip())
+    assert terminal.end() == DONE
+
+
+def test_nothing_typed_three_times_ends_it(coffer):
+    terminal = Terminal(coffer, "unlock")
+    for _ in range(3):
+        terminal.answer("recovery key of", "")
+    assert terminal.end() == USAGE
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_question_fits_the_screen(coffer, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with rig.Dialogue(coffer, "revoke") as dialogue:
+        dialogue.wait_for("to go on: ")
+    asked = dialogue.said.replace("\r", "").splitlines()[:-1]
+    assert len(asked) > 1 and max(map(len, asked)) <= columns
+
+
+def test_command_of_a_remedy_stays_in_one_line(place):
+    folder = place / ("long" * 15)
+    told = plain("--vault", str(folder), "slots", env=dict(os.environ, COLUMNS="60"))
+    assert f"  try:   coffer --vault {folder} init,\n" in told.err
 
 
 @pytest.mark.slow

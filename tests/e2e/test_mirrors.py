@@ -79,6 +79,13 @@ def test_newer_mirror_is_called_newer_and_the_way_back_works(coffer, diverged, d
     coffer.open(disk.volume)
 
 
+def test_mirror_of_a_vault_without_keystore_is_compared_with_no_revision(coffer, mirrors):
+    (coffer.vault / "vault.db").unlink()
+    told = coffer.run("status", expect=DAMAGED).out
+    assert "newer: its copy is of epoch 1, revision " in told
+    assert "the vault's own keystore cannot be read" in told and "the vault of 0" not in told
+
+
 def test_accept_older_in_a_script_keeps_the_newer_copy_and_lists_what_is_lost(coffer, diverged,
                                                                               disk):
     told = coffer.run("unlock", "--accept-older", *coffer.secret())

@@ -2,6 +2,7 @@
 """The `run` script and the demo, as people meet them."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -49,6 +50,47 @@ def test_install_says_what_comes_next(place):
     after = told.split("installed below ")[1]
     for hint in ("coffer init", "man coffer", "mirror = DIR"):
         assert hint in after
+
+
+@pytest.fixture
+def installed(coffer, place):
+    """Runs a copy of the script in a folder from which the program under test was installed."""
+    release = place / "release/build-release"
+    (release / "meson-logs").mkdir(parents=True)
+    (release / "meson-logs/install-log.txt").touch()
+    (release / "build.ninja").write_text("rule rm\n command = touch ../removed\n"
+                                         "build uninstall: rm\n")
+    shutil.copy(rig.TOP / "run", release.parent / "run")
+    programs = place / "bin"
+    programs.mkdir()
+    # The machine's own units are none of this test's.
+    for name, line in (("coffer", shlex.join([rig.PROGRAM, *coffer.arguments()])),
+                       ("systemctl", ":")):
+        (programs / name).write_text(f'#!/bin/sh\n{line} "$@"\n')
+        (programs / name).chmod(0o755)
+    return lambda *words: rig.tool(
+        "sh", release.parent / "run", "uninstall", *words, check=False,
+        env=dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}")), release.parent / "removed"
+
+
+def test_uninstall_refuses_while_a_disk_is_open_and_says_what_closes_it(coffer, disk, installed):
+    uninstall, removed = installed
+    coffer.format(disk)
+    refused = uninstall()
+    assert refused.returncode == 1 and not removed.exists()
+    assert "  coffer disk close --all\n" in refused.stdout
+    coffer.run("disk", "close", "--all")
+    assert uninstall().returncode == 0 and removed.exists()
+
+
+def test_uninstall_that_leaves_a_disk_open_says_how_to_close_it_afterwards(coffer, disk, installed):
+    uninstall, removed = installed
+    coffer.format(disk)
+    told = uninstall("--leave-open")
+    assert told.returncode == 0 and removed.exists(), told
+    command = told.stdout.split("then type:\n")[1].strip()
+    rig.tool("sh", "-c", command.replace("/run/coffer/", f"{coffer.root}/run/coffer/"))
+    assert coffer.run("disk", "status", "--json").disks[0]["state"] == "closed"
 
 
 @pytest.fixture

@@ -296,6 +296,21 @@ def test_missing_clevis_is_named_with_its_package(coffer, tang, program, package
     assert f"apt install {package}\n" in result.stderr + "\n"
 
 
+@needs_tang
+def test_missing_clevis_is_named_before_anything_is_asked(coffer, tang):
+    for words in ([], ["--thumbprint", tang.thumbprint]):
+        with without("/usr/bin/clevis") as prefix:
+            result = run_in(prefix, coffer, "enroll", "tang", tang.url, *words)
+        assert result.returncode == IMPOSSIBLE and "apt install clevis\n" in result.stderr
+
+
+@needs_tang
+def test_server_that_does_not_answer_has_a_remedy(coffer, tang):
+    result = coffer.run("enroll", "tang", "http://127.0.0.1:9", "--thumbprint", tang.thumbprint,
+                        *coffer.secret(), expect=FAILED)
+    assert "try:   curl http://127.0.0.1:9/adv, " in result.err
+
+
 def meddling(place, script):
     """A clevis that does as it should, and something else after it has bound a header."""
     real = place / "clevis"

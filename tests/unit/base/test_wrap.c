@@ -49,7 +49,7 @@ static void test_wrap_keeps_what_is_to_be_typed_together(void **state)
 {
 	(void)state;
 	assert_prints("see\n`a b c`,\nnow\n", 11, 0, 0, "see `a b c`, now");
-	assert_prints("`one two\nthree`\n", 8, 0, 0, "`one two three`");
+	assert_prints("a\n`one two three`\nb\n", 8, 0, 0, "a `one two three` b");
 	assert_prints("a ` b\nc\n", 5, 0, 0, "a ` b c");
 }
 
@@ -92,6 +92,29 @@ static void test_wrap_line_hangs_below_its_indent(void **state)
 	free(out);
 }
 
+/* A remedy in lines of ten columns. */
+static void assert_remedy(const char *expected, const char *text)
+{
+	char *out = NULL;
+	size_t size_bytes;
+	FILE *file = open_memstream(&out, &size_bytes);
+
+	assert_non_null(file);
+	wrap_remedy(file, 10, 0, 0, text);
+	assert_int_equal(fclose(file), 0);
+	assert_string_equal(out, expected);
+	free(out);
+}
+
+static void test_wrap_remedy_keeps_a_command_in_one_line(void **state)
+{
+	(void)state;
+	assert_remedy("coffer disk open 'a, b',\nwhich\nopens it\n",
+		      "coffer disk open 'a, b', which opens it");
+	assert_remedy("wait, then\nmv a /dev/b;\nor go\n", "wait, then mv a /dev/b; or go");
+	assert_remedy("mvx one\ntwo three\n", "mvx one two three");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +126,7 @@ int main(void)
 		cmocka_unit_test(test_wrap_counts_characters_not_bytes),
 		cmocka_unit_test(test_wrap_keeps_paragraphs_and_lines_with_a_tab),
 		cmocka_unit_test(test_wrap_line_hangs_below_its_indent),
+		cmocka_unit_test(test_wrap_remedy_keeps_a_command_in_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

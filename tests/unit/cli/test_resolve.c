@@ -68,9 +68,17 @@ static void test_resolve_verb_of_two_words_takes_three(void **state)
 	assert_int_equal(used, 3);
 }
 
-static void test_resolve_first_of_two_words_is_no_verb(void **state)
+static void test_resolve_first_of_two_words_is_a_group(void **state)
 {
-	refused("disk", "header", "coffer disk header check");
+	const char *const words[] = { "disk", "header", NULL };
+	const struct cli_verb *verb = &unlock;
+	const char *noun = NULL;
+	size_t used = 0;
+
+	assert_ok(cli_resolve(verbs, words, 2, &noun, &verb, &used, NULL));
+	assert_string_equal(noun, "disk header");
+	assert_null(verb);
+	assert_int_equal(used, 2);
 }
 
 static void test_resolve_hidden_verb_runs(void **state)
@@ -173,7 +181,7 @@ int main(void)
 		cmocka_unit_test(test_resolve_verb_without_noun_leaves_arguments),
 		cmocka_unit_test(test_resolve_noun_and_verb_take_two_words),
 		cmocka_unit_test(test_resolve_verb_of_two_words_takes_three),
-		cmocka_unit_test(test_resolve_first_of_two_words_is_no_verb),
+		cmocka_unit_test(test_resolve_first_of_two_words_is_a_group),
 		cmocka_unit_test(test_resolve_hidden_verb_runs),
 		cmocka_unit_test(test_resolve_no_words_finds_nothing),
 		cmocka_unit_test(test_resolve_noun_alone_is_a_noun),

@@ -305,7 +305,7 @@ static void test_screen_unlocked_vault_shows_all(void **state)
 
 	assert_non_null(strstr(text, "unlocked (the agent forgets the key in 1h 01m)"));
 	assert_non_null(strstr(text, "some-uuid"));
-	assert_non_null(strstr(text, "0 passphrase"));
+	assert_non_null(strstr(text, "slot 0: passphrase"));
 	assert_non_null(strstr(text, "/m  behind"));
 	assert_non_null(strstr(text, "1 in the vault, 0 open"));
 	assert_non_null(strstr(text, "warning    the vault has no recovery key"));
