@@ -24,6 +24,7 @@ OWNERS = {
     r"<sqlite3\.h>": ("src/vault",),
     r"<systemd/sd-daemon": ("src/agent",),
     r"<blkid|<libmount|<libudev": ("src/block",),
+    r"<scsi/": ("src/tape",),
     r"<fuse": ("src/block/engine",),
 }
 
