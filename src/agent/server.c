@@ -17,6 +17,7 @@
 #define WAITERS_MAX	   64	 /* so that there is always a connection left for a lock */
 #define REQUEST_TIMEOUT_MS 5000	 /* for a whole request to come in, and for a reply to go out */
 #define IDLE_LOCKED_MS	   10000 /* an agent that never got a key waits this long for one */
+#define IDLE_AFTER_KEY_MS  1000	 /* one that had its key ends when nobody came for this long */
 #define ACCEPT_PAUSE_MS	   100	 /* after running out of file descriptors or memory */
 #define POLL_FIXED	   3	 /* signals, timer, listener: the places before the connections */
 
@@ -234,13 +235,23 @@ static cof_result server_arm(struct server *server, struct cof_error *err)
 	return COF_OK;
 }
 
+/*
+ * When an agent without key and clients ends. One that had a key does not end at once: whoever
+ * found it a moment ago takes it for running.
+ */
+static uint64_t server_end_ms(const struct server *server)
+{
+	return server->quiet_since_ms +
+	       (server->holder.was_given ? IDLE_AFTER_KEY_MS : IDLE_LOCKED_MS);
+}
+
 /* When the loop has to look again although nothing happens. */
 static uint64_t server_next_ms(const struct server *server)
 {
 	uint64_t next_ms = UINT64_MAX;
 
 	if (!server->holder.root && server->connection_count == 0)
-		next_ms = server->quiet_since_ms + IDLE_LOCKED_MS;
+		next_ms = server_end_ms(server);
 	if (server->accept_from_ms > clock_boot_ms())
 		next_ms = server->accept_from_ms;
 	for (size_t i = 0; i < server->connection_count; i++) {
@@ -306,8 +317,8 @@ static cof_result server_turn(struct server *server, struct cof_error *err)
 }
 
 /*
- * Whether the agent has nothing left to do: it is locked, nobody is connected, and it has had its
- * key or waited long enough for one. Clients that wait for a key keep it alive.
+ * Whether the agent has nothing left to do: it is locked, nobody is connected, and nobody was
+ * for a while. Clients that wait for a key keep it alive.
  */
 static bool server_is_finished(const struct server *server)
 {
@@ -315,8 +326,7 @@ static bool server_is_finished(const struct server *server)
 		return true;
 	if (server->holder.root || server->connection_count > 0)
 		return false;
-	return server->holder.was_given ||
-	       clock_boot_ms() >= server->quiet_since_ms + IDLE_LOCKED_MS;
+	return clock_boot_ms() >= server_end_ms(server);
 }
 
 static cof_result server_init(struct server *server, const struct paths *paths,

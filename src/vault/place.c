@@ -198,6 +198,30 @@ static void explain_missing(const char *mirror, const char *mount, struct place_
 			       mirror);
 }
 
+/*
+ * Whether a copy lies in the bare mount point of a mirror that was last on what was mounted there.
+ * An empty folder is none: it is made by who wants the folder itself to be the mirror from now on.
+ */
+static bool lies_under_mount(const char *folder, const char *mount, struct place_absence *absence)
+{
+	_cleanup_free_ char *mark = NULL;
+	struct stat status;
+
+	if (!mount || strcmp(mount, "/") == 0 || is_mount_root(mount) ||
+	    cof_failed(path_format(&mark, NULL, "%s/vault.mark", folder)) ||
+	    lstat(mark, &status) < 0)
+		return false;
+	(void)snprintf(absence->reason, sizeof(absence->reason),
+		       "nothing is mounted at %.120s, where it was written last; the copy below it "
+		       "is an older one: is it mounted?",
+		       mount);
+	(void)snprintf(absence->remedy, sizeof(absence->remedy),
+		       "mount what belongs at %.150s, then coffer unlock; to have the folder "
+		       "itself as the mirror, move %.150s away",
+		       mount, folder);
+	return true;
+}
+
 bool place_is_away(const struct vault *vault, const char *mirror, const char *folder, bool written,
 		   const char *mount, struct place_absence *absence)
 {
@@ -213,8 +237,6 @@ bool place_is_away(const struct vault *vault, const char *mirror, const char *fo
 			       mirror);
 		return true;
 	}
-	if (lstat(folder, &status) == 0)
-		return false;
 	if (find_unmounted(vault, mirror, unmounted, sizeof(unmounted))) {
 		(void)snprintf(absence->reason, sizeof(absence->reason),
 			       "nothing is mounted at %s, for which fstab has a line", unmounted);
@@ -222,6 +244,8 @@ bool place_is_away(const struct vault *vault, const char *mirror, const char *fo
 			       "mount %s && coffer unlock", unmounted);
 		return true;
 	}
+	if (lstat(folder, &status) == 0)
+		return written && lies_under_mount(folder, mount, absence);
 	if (stat(mirror, &status) < 0 || !S_ISDIR(status.st_mode)) {
 		explain_missing(mirror, mount, absence);
 		return true;

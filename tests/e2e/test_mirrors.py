@@ -484,6 +484,32 @@ def test_stick_that_was_replaced_is_filled_and_a_bare_mount_point_is_not(coffer,
         assert states_of(coffer) == ["current"]
 
 
+def files_of(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def test_copy_under_the_mount_point_is_not_taken_for_the_stick(coffer, make_disk):
+    point, stick = coffer.folder / "stick", make_disk()
+    tool("mkfs.ext4", "-q", stick)
+    point.mkdir()
+    configure(coffer, point)
+    coffer.run("unlock", *coffer.secret())
+    [bare] = point.iterdir()
+    with mounted(stick, point):
+        coffer.run("unlock", *coffer.secret())
+        assert states_of(coffer) == ["current"]
+    before = files_of(bare)
+    told = coffer.run("unlock", *coffer.secret()).err
+    assert "is it mounted?" in told and files_of(bare) == before
+    assert states_of(coffer) == ["away"]
+    # Who wants the folder itself does what the remedies say.
+    tool("mv", bare, f"{bare}.old")
+    assert f"mkdir -m 700 {bare}" in " ".join(coffer.run("status").out.split())
+    tool("mkdir", "-m", "700", bare)
+    coffer.run("unlock", *coffer.secret())
+    assert states_of(coffer) == ["current"]
+
+
 # ---- what is shown of a vault that is damaged ----
 
 def remove_header(coffer):

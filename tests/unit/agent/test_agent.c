@@ -128,6 +128,22 @@ static void test_agent_lock_ends_it_and_removes_its_socket(void **state)
 	assert_false(path_exists(rig->paths->agent_socket));
 }
 
+static void test_agent_that_was_locked_and_then_found_stays_for_a_moment(void **state)
+{
+	struct rig *rig = *state;
+	pid_t agent;
+	bool was = false;
+
+	rig_give(rig, RIG_LIMIT_SECONDS);
+	assert_ok(agent_lock(rig->paths, &was, NULL));
+	assert_ok(agent_start(rig->paths, NULL));
+	agent = rig_agent_pid(rig);
+	for (int i = 0; i < 5; i++) {
+		rig_sleep_ms(20);
+		assert_int_equal(rig_agent_pid(rig), agent);
+	}
+}
+
 static void test_agent_lock_without_one_is_success(void **state)
 {
 	struct rig *rig = *state;
@@ -266,6 +282,7 @@ static int all_tests(void)
 		TEST(test_agent_key_source_survives_a_new_agent),
 		TEST(test_agent_key_source_refuses_an_info_without_end),
 		TEST(test_agent_lock_ends_it_and_removes_its_socket),
+		TEST(test_agent_that_was_locked_and_then_found_stays_for_a_moment),
 		TEST(test_agent_lock_without_one_is_success),
 		TEST(test_agent_unlock_right_after_lock_holds_the_key),
 		TEST(test_agent_time_limit_wipes_and_ends_it),
