@@ -81,28 +81,6 @@ e2e_guest() {
 	fi
 }
 
-fuzz() {
-	stage fuzz
-	corpora=$(mktemp -d)
-	for target in build-fuzz/tests/fuzz/fuzz-*; do
-		if [ ! -x "$target" ] || [ -d "$target" ]; then
-			continue
-		fi
-		name=${target##*/}
-		# What it finds goes to the first folder: the corpus in the tree stays as it is.
-		mkdir -p "$corpora/$name"
-		cp tests/fuzz/corpus/"${name#fuzz-}"/* "$corpora/$name" 2>/dev/null
-		if "$target" -max_total_time="${COFFER_FUZZ_SECONDS:-15}" -timeout=10 -rss_limit_mb=2048 \
-			-artifact_prefix="$results/" "$corpora/$name" \
-			>"$results/$name.log" 2>&1; then
-			note fuzz passed "$name"
-		else
-			note fuzz failed "$name" "see $results/$name.log"
-		fi
-	done
-	rm -rf "$corpora"
-}
-
 # The guests keep one core busy for minutes, so they run beside the other suites.
 guests() {
 	e2e_guest
@@ -175,7 +153,8 @@ if [ $quick = no ]; then
 	fi
 	# shellcheck disable=SC2086
 	(export CC=clang && build build-fuzz -Dfuzz=true -Dtests=false \
-		-Dc_args=-fsanitize=fuzzer-no-link $asan_options && fuzz)
+		-Dc_args=-fsanitize=fuzzer-no-link $asan_options && stage fuzz &&
+		sh "$here/fuzz/fuzz.sh" build-fuzz "$results" "${COFFER_FUZZ_SECONDS:-20}")
 fi
 if [ -n "$beside" ]; then
 	stage "waiting for the guests"

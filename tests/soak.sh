@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # `./run soak [MINUTES]`: all end-to-end tests with every point of their crash, fault and full-disk
 # loops, again and again until the time is over, then all of them in a guest, where dm-crypt is, and
-# all power cuts. Every round that was run is counted.
+# all power cuts, and long fuzzing. Every round that was run is counted.
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.." || exit 1
@@ -36,5 +36,11 @@ mv "$results/guest/guest.xml" "$results/guest.xml"
 printf '%s  power cuts in a guest\n' "$(date +%H:%M:%S)"
 $python -m pytest -p no:cacheprovider -q --junitxml "$results/power.xml" \
 	-k power tests/vm >"$results/power.log" 2>&1
+printf '%s  fuzzing\n' "$(date +%H:%M:%S)"
+CC=clang meson setup build-fuzz -Dfuzz=true -Dtests=false -Dc_args=-fsanitize=fuzzer-no-link \
+	-Db_sanitize=address,undefined -Db_lundef=false >"$results/build-fuzz.log" 2>&1
+ninja -C build-fuzz >>"$results/build-fuzz.log" 2>&1
+# As long for each target as asked for all end-to-end tests, at most ten minutes: hours in all.
+sh tests/fuzz/fuzz.sh build-fuzz "$results" $((minutes < 10 ? minutes * 60 : 600))
 
 exec $python tests/tally.py --rounds "$results"
