@@ -3,6 +3,7 @@
  * Files that survive a crash: see file.h.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +17,8 @@
 #include "file.h"
 #include "log.h"
 
-#define LOCK_RETRY_MS 20
+#define LOCK_RETRY_MS	20
+#define TEMPORARY_CHARS 6
 
 cof_result path_format(char **ret_path, struct cof_error *err, const char *format, ...)
 {
@@ -287,6 +289,55 @@ cof_result file_create(const char *path, struct span content, mode_t mode, struc
 	}
 	TRY(file_sync_folder_of(path, err));
 	return COF_OK;
+}
+
+/* Whether @entry is a temporary name of @name: a dot and six letters or digits, mkstemp(3). */
+static bool is_temporary(const char *entry, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(entry, name, len) == 0 && entry[len] == '.' &&
+	       strlen(entry + len + 1) == TEMPORARY_CHARS &&
+	       strspn(entry + len + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789") == TEMPORARY_CHARS;
+}
+
+cof_result file_sweep(const char *folder, const char *name, struct cof_error *err)
+{
+	_cleanup_dir_ DIR *dir = opendir(folder);
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		_cleanup_free_ char *path = NULL;
+
+		if (!is_temporary(entry->d_name, name))
+			continue;
+		TRY(path_format(&path, err, "%s/%s", folder, entry->d_name));
+		TRY(file_remove(path, err));
+	}
+	return COF_OK;
+}
+
+cof_result file_shred(const char *path, struct cof_error *err)
+{
+	_cleanup_fd_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	uint8_t zeroes[4096] = { 0 };
+	struct stat status;
+
+	if (fd < 0 && errno == ENOENT)
+		return COF_OK;
+	ENSURE(fd >= 0 || errno != ELOOP, err, COF_E_REFUSED, path, "is a symbolic link");
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return cof_raise_errno(err, errno, path, "cannot be opened");
+	ENSURE(S_ISREG(status.st_mode), err, COF_E_REFUSED, path, "is not a regular file");
+	for (off_t done = 0; done < status.st_size; done += (off_t)sizeof(zeroes)) {
+		off_t left = status.st_size - done;
+		size_t step = left < (off_t)sizeof(zeroes) ? (size_t)left : sizeof(zeroes);
+
+		TRY(fd_write_all(fd, SPAN(zeroes, step), path, err));
+	}
+	if (fsync(fd) < 0)
+		return cof_raise_errno(err, errno, path, "cannot be made durable");
+	return file_remove(path, err);
 }
 
 cof_result file_remove(const char *path, struct cof_error *err)

@@ -64,6 +64,17 @@ cof_result file_sync_folder_of(const char *path, struct cof_error *err);
 /** file_remove() - unlink and fsync the folder; not there is success. Fails: COF_E_IO */
 cof_result file_remove(const char *path, struct cof_error *err);
 
+/** file_sweep() - remove what file_replace() and file_create() of @name have left in @folder when
+ * they were killed. Nobody else may be writing there. Fails: COF_E_IO */
+cof_result file_sweep(const char *folder, const char *name, struct cof_error *err);
+
+/**
+ * file_shred() - overwrite a regular file with zeroes, make that durable, and remove it; not there
+ * is success. On flash, and on file systems that write elsewhere than they read, the old bytes may
+ * stay. Fails: COF_E_REFUSED (a symbolic link, or no regular file), COF_E_IO
+ */
+cof_result file_shred(const char *path, struct cof_error *err);
+
 /** file_rename() - rename and fsync the folder of @to. Fails: COF_E_NOENT, COF_E_IO */
 cof_result file_rename(const char *from, const char *to, struct cof_error *err);
 

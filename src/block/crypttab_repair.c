@@ -10,6 +10,7 @@
 #include "crypttab_repair.h"
 #include "disk_result.h"
 #include "file.h"
+#include "key_place.h"
 #include "name_list.h"
 #include "parallel.h"
 
@@ -53,8 +54,10 @@ static cof_result collect(const struct record *record, void *context, struct cof
 	struct slot_secret **keys;
 	struct disk *disks;
 
-	/* A record without a key opens nothing. */
-	if (!record->secret)
+	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
+
+	/* A key that is not to be had, since its medium is away for instance, opens nothing. */
+	if (cof_failed(disk_record_key(record, &key, NULL)))
 		return COF_OK;
 	keys = reallocarray(repair->keys, set->count + 1, sizeof(struct slot_secret *));
 	ENSURE(keys, err, COF_E_NOMEM, NULL, "no memory for %zu keys", set->count + 1);
@@ -64,8 +67,7 @@ static cof_result collect(const struct record *record, void *context, struct cof
 	set->items = disks;
 	TRY(cof_explain(disk_from_meta(record->meta, &disks[set->count], err), err, NULL,
 			"the record of disk %s cannot be used", record->name));
-	TRY(slot_secret_copy(secret_span(record->secret), &keys[set->count], err));
-	set->count++;
+	keys[set->count++] = TAKE(key);
 	return COF_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "crypttab_repair.h"
 #include "disk_format_job.h"
 #include "disk_result.h"
+#include "key_place.h"
 #include "name_list.h"
 
 /* Whether a source means this very device. */
@@ -99,7 +100,7 @@ static bool is_left(const struct paths *paths, const struct repair *repair,
 		     "%s has no line%s: `coffer disk format %s --crypttab` gives it one",
 		     disk->name, device->device->stable[0] ? "" : ", for want of a stable name",
 		     device->device->node);
-	else if (!disk->crypttab && strcmp(entry->key, paths->keys_socket) != 0)
+	else if (!disk->crypttab && !disk_line_is_ours(paths, disk, entry))
 		note(device, "its line has a key of its own");
 	else if (!entry && find_foreign(table, paths, device, disk->name, &foreign))
 		note(device, "the line %.100s opens it already", foreign.name);
@@ -130,7 +131,7 @@ static cof_result set_line(const struct paths *paths, const struct repair *repai
 	if (strcmp(disk->uuid, device->luks_uuid) != 0)
 		note(device, "its LUKS UUID is not the record's, so `coffer disk open` refuses it");
 	/* Options that somebody chose stay. */
-	return crypttab_set(table, disk->name, source, paths->keys_socket,
+	return crypttab_set(table, disk->name, source, disk_line_key(paths, disk),
 			    there ? NULL : DISK_CRYPTTAB_OPTIONS, err);
 }
 

@@ -44,7 +44,11 @@ struct disk {
 	char vendor[64];
 	char model[128];
 	uint64_t size_bytes;
-	bool crypttab; /* has a crypttab line of ours */
+	char key_file[256];  /* where cryptsetup finds a copy of its key; "" for the vault alone */
+	char key_mount[256]; /* the mount point that this file is on */
+	char key_left[256];  /* a key file of before that is still to be removed; "" for none */
+	bool key_only;	     /* the key file is all there is: the vault has no key of it */
+	bool crypttab;	     /* has a crypttab line of ours */
 	bool ready;
 	enum disk_work work; /* which verb has not finished, where it is not ready */
 };
@@ -56,6 +60,8 @@ cof_result disk_from_meta(const struct json *meta, struct disk *ret_disk, struct
 struct json *disk_to_meta(const struct disk *disk);
 /** disk_of_device() - the facts of a device, pure; name and uuid stay empty */
 void disk_of_device(const struct device *device, struct disk *ret_disk);
+/** disk_take_device() - the same for a disk that keeps what is not a fact of its device, pure */
+void disk_take_device(struct disk *disk, const struct device *device);
 /** disk_is_device() - whether a record speaks of this device, pure; @why_not gets the two values
  * that disagree */
 bool disk_is_device(const struct disk *disk, const struct device *device, char *why_not,
@@ -298,8 +304,8 @@ bool disk_proof_exists(const struct paths *paths, const char *name);
 /** disk_proof_remove() - when the volume is closed */
 void disk_proof_remove(const struct paths *paths, const char *name);
 
-/** disk_key() - the key of the volume called @name, for the key server; found is false when the
- * vault has none */
+/** disk_key() - the key of the volume called @name, from the vault or else from its key file; found
+ * is false when the vault has no record. Fails: as disk_record_key() and vault_get() */
 cof_result disk_key(struct vault *vault, const char *name, struct slot_secret **ret_key,
 		    bool *ret_found, struct cof_error *err);
 

@@ -13,6 +13,7 @@
 #include "disk_life.h"
 #include "disk_result.h"
 #include "fault.h"
+#include "key_place.h"
 #include "log.h"
 
 /* What the steps share. */
@@ -121,15 +122,15 @@ static cof_result set_line(struct crypttab *table, void *context, struct cof_err
 	bool there = crypttab_find(table, job->disk.name, &line);
 	const char *source = line.source;
 
-	if (there && strcmp(line.key, adopting->paths->keys_socket) == 0)
+	if (there && disk_line_is_ours(adopting->paths, &job->disk, &line))
 		return COF_OK;
 	TRY(adopt_options(line.options, &options, err));
 	if (!there && job->disk.stable[0])
 		source = job->disk.stable;
 	else if (!there)
 		source = job->disk.backing_file[0] ? job->disk.backing_file : job->device->node;
-	return crypttab_set(table, job->disk.name, source, adopting->paths->keys_socket, options,
-			    err);
+	return crypttab_set(table, job->disk.name, source,
+			    disk_line_key(adopting->paths, &job->disk), options, err);
 }
 
 /* Step 4: crypttab. */

@@ -9,6 +9,7 @@
 
 #include "disk_life.h"
 #include "disk_result.h"
+#include "key_place.h"
 #include "tabfile.h"
 #include "twin.h"
 #include "usage.h"
@@ -201,9 +202,7 @@ static cof_result try_key(struct disk_adopt_job *job, struct cof_error *err)
 	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
 	cof_result unlocked;
 
-	ENSURE(job->record->secret, err, COF_E_FORMAT, job->disk.name,
-	       "has a record without a key");
-	TRY(slot_secret_copy(secret_span(job->record->secret), &key, err));
+	TRY(disk_record_key(job->record, &key, err));
 	unlocked = luks_unlock(job->device->node, NULL, key, LUKS_ANY_SLOT, &job->volume_key,
 			       &job->own_slot, err);
 	if (unlocked.code == COF_E_KEY)
@@ -283,7 +282,7 @@ static cof_result decide_crypttab(const struct planning *planning, struct disk_a
 	bool backs;
 
 	for (size_t i = 0; crypttab_at(planning->crypttab, i, &line); i++) {
-		is_ours = strcmp(line.key, planning->paths->keys_socket) == 0;
+		is_ours = disk_line_is_ours(planning->paths, &job->disk, &line);
 		if (strcmp(line.name, job->disk.name) == 0 && !is_ours && !is_about(&line, job))
 			return refuse(err, job->disk.name, "is what crypttab calls another device",
 				      "coffer disk adopt %s --name NAME", node);
@@ -291,7 +290,7 @@ static cof_result decide_crypttab(const struct planning *planning, struct disk_a
 	job->disk.crypttab = !spec->no_crypttab && (spec->crypttab || job->device->stable[0]);
 	if (!find_line(planning, job, &line))
 		return COF_OK;
-	is_ours = strcmp(line.key, planning->paths->keys_socket) == 0;
+	is_ours = disk_line_is_ours(planning->paths, &job->disk, &line);
 	if (strcmp(line.name, job->disk.name) != 0)
 		return refuse(err, node, "has another name in crypttab",
 			      "coffer disk adopt %s --name %s, or remove line %zu of %s", node,

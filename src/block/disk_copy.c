@@ -140,10 +140,8 @@ cof_result disk_update(struct vault *vault, const struct paths *paths, const cha
 	ENSURE(found, err, COF_E_NOENT, name, "its record is gone from the vault");
 	TRY(disk_from_meta(record->meta, &before, err));
 	TRY(disk_copy_record(vault, paths, name, device->node, NULL, &copy, &same, err));
-	disk_of_device(device, &disk);
-	memcpy(disk.name, before.name, sizeof(disk.name));
-	memcpy(disk.uuid, before.uuid, sizeof(disk.uuid));
-	disk.crypttab = before.crypttab;
+	disk = before;
+	disk_take_device(&disk, device);
 	disk.ready = true;
 	json_free(TAKE(record->meta));
 	record->meta = disk_to_meta(&disk);

@@ -19,7 +19,9 @@
 #include "disk_result.h"
 #include "fault.h"
 #include "kdf.h"
+#include "key_place.h"
 #include "luks_header.h"
+#include "mountpoint.h"
 #include "name_list.h"
 
 #define STEP_BYTES ((size_t)4 << 20) /* of what is overwritten at a time */
@@ -157,19 +159,35 @@ static cof_result wipe(struct destroying *destroying, struct cof_error *err)
 static cof_result remove_line(struct crypttab *table, void *context, struct cof_error *err)
 {
 	const struct destroying *destroying = context;
-	const char *name = destroying->job->disk.name;
+	const struct disk *disk = &destroying->job->disk;
 	struct crypttab_entry line;
 
 	(void)err;
-	if (crypttab_find(table, name, &line) &&
-	    strcmp(line.key, destroying->paths->keys_socket) == 0)
-		crypttab_remove(table, name);
+	if (crypttab_find(table, disk->name, &line) &&
+	    disk_line_is_ours(destroying->paths, disk, &line))
+		crypttab_remove(table, disk->name);
 	return COF_OK;
+}
+
+/* The key files go, which open nothing any more. One that is not to be had is told. */
+static void remove_key_files(const struct destroying *destroying)
+{
+	const struct disk *disk = &destroying->job->disk;
+	struct disk_result *result = &destroying->job->result;
+	const char *const files[] = { disk->key_file, disk->key_left };
+	char limits[KEY_PLACE_LIMITS_CHARS];
+
+	for (size_t i = 0; i < 2; i++)
+		if (files[i][0] && (cof_failed(key_place_shred(files[i], limits, NULL)) ||
+				    (disk->key_mount[0] && !mount_is_root(disk->key_mount))))
+			(void)snprintf(result->note, sizeof(result->note),
+				       "its key file %.180s could not be removed", files[i]);
 }
 
 /* Step 3: crypttab. */
 static cof_result edit_crypttab(struct destroying *destroying, struct cof_error *err)
 {
+	remove_key_files(destroying);
 	if (destroying->job->has_line)
 		TRY(crypttab_edit(destroying->paths->crypttab, remove_line, destroying, err));
 	return fault_point("destroy/crypttab", err);
@@ -240,10 +258,11 @@ static cof_result add_copy(const char *path, const char *remedy, void *context,
 /* Says in the result which mirrors still hold the keys, and that copies set aside may. */
 static void warn_of_copies(char *const mirrors[], char *const copies[], struct disk_result *result)
 {
-	size_t len = 0;
+	size_t len = strlen(result->note);
 
 	for (size_t i = 0; mirrors[i] && len < sizeof(result->note); i++)
-		len += (size_t)snprintf(result->note + len, sizeof(result->note) - len, "%s%s",
+		len += (size_t)snprintf(result->note + len, sizeof(result->note) - len, "%s%s%s",
+					i == 0 && len ? "; " : "",
 					i == 0 ? "its keys are still in the mirror " : ", ",
 					mirrors[i]);
 	if (copies[0] && len < sizeof(result->note))

@@ -9,6 +9,7 @@
 #include "disk_destroy.h"
 #include "disk_life.h"
 #include "disk_result.h"
+#include "key_place.h"
 #include "tabfile.h"
 
 /* What planning one disk may look at. */
@@ -187,7 +188,7 @@ static cof_result count(const struct planning *planning, struct disk_destroy_job
 	TRY(vault_each_generation(planning->vault, DISK_HEADER_KIND, job->disk.name,
 				  count_generation, &job->copy_count, err));
 	job->has_line = crypttab_find(planning->crypttab, job->disk.name, &line) &&
-			strcmp(line.key, planning->paths->keys_socket) == 0;
+			disk_line_is_ours(planning->paths, &job->disk, &line);
 	return COF_OK;
 }
 

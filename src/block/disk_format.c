@@ -15,6 +15,7 @@
 #include "disk_format_job.h"
 #include "disk_result.h"
 #include "fault.h"
+#include "key_place.h"
 #include "parallel.h"
 #include "tabfile.h"
 
@@ -207,7 +208,7 @@ static cof_result copy_record(struct formatting *formatting, const struct disk_f
 	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
 
 	if (job->action == FORMAT_FINISH)
-		TRY(slot_secret_copy(secret_span(job->record->secret), &key, err));
+		TRY(disk_record_key(job->record, &key, err));
 	return disk_copy_record(formatting->vault, formatting->paths, job->disk.name,
 				job->device->node, key, ret_record, ret_same, err);
 }
@@ -271,7 +272,8 @@ static cof_result set_lines(struct crypttab *table, void *context, struct cof_er
 		else if (job->disk.backing_file[0])
 			source = job->disk.backing_file;
 		there = crypttab_find(table, job->disk.name, &entry);
-		TRY(crypttab_set(table, job->disk.name, source, formatting->paths->keys_socket,
+		TRY(crypttab_set(table, job->disk.name, source,
+				 disk_line_key(formatting->paths, &job->disk),
 				 there ? NULL : DISK_CRYPTTAB_OPTIONS, err));
 	}
 	return COF_OK;

@@ -12,6 +12,7 @@
 #include "disk_result.h"
 #include "file.h"
 #include "kdf.h"
+#include "key_place.h"
 #include "number.h"
 #include "probe.h"
 #include "tabfile.h"
@@ -154,7 +155,7 @@ cof_result disk_check_crypttab(const struct paths *paths, const struct crypttab 
 
 	for (size_t i = 0; crypttab_at(table, i, &entry); i++) {
 		bool has_name = strcmp(entry.name, job->disk.name) == 0;
-		bool is_ours = strcmp(entry.key, paths->keys_socket) == 0;
+		bool is_ours = disk_line_is_ours(paths, &job->disk, &entry);
 
 		if (has_name && !is_ours && !is_about(&entry, job->device)) {
 			cof_ignore(cof_raise(err, COF_E_REFUSED, job->device->node,
@@ -185,9 +186,7 @@ static cof_result try_key(const struct disk_format_job *job, bool *ret_opens, st
 	cof_result unlocked;
 
 	*ret_opens = false;
-	ENSURE(job->record->secret, err, COF_E_FORMAT, job->disk.name,
-	       "has a record without a key");
-	TRY(slot_secret_copy(secret_span(job->record->secret), &key, err));
+	TRY(disk_record_key(job->record, &key, err));
 	unlocked = luks_unlock(job->device->node, NULL, key, LUKS_ANY_SLOT, &volume_key, NULL,
 			       &failure);
 	/* That it does not open is an answer, and must not stand as the error of the whole job. */
@@ -202,12 +201,16 @@ static cof_result try_key(const struct disk_format_job *job, bool *ret_opens, st
 }
 
 /* Starts anew on a device that has a record, by the verdict and with --force or --anew alone. The
- * key before goes to the history. */
+ * key before goes to the history; a key file holds that key, and is left behind. */
 static cof_result start_anew(const struct planning *planning, struct disk_format_job *job,
 			     struct cof_error *err)
 {
 	TRY(heed_verdict(planning, job, err));
 	job->action = FORMAT_NEW;
+	if (job->disk.key_file[0])
+		memcpy(job->disk.key_left, job->disk.key_file, sizeof(job->disk.key_left));
+	job->disk.key_file[0] = '\0';
+	job->disk.key_only = false;
 	return uuid_random(job->disk.uuid, err);
 }
 

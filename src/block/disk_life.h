@@ -16,6 +16,7 @@
 /* Names of events in the audit log, beside those of audit.h. */
 #define AUDIT_DISK_ADOPT "disk.adopt"
 #define AUDIT_KEY_ROTATE "key.rotate"
+#define AUDIT_KEY_RELOCATE "key.relocate"
 
 /* ---- adopt ---- */
 

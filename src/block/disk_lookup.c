@@ -57,18 +57,25 @@ static cof_result lies_on(const char *kname, const struct device *device, int de
 	return COF_OK;
 }
 
-cof_result disk_backs_root(const struct device *device, bool *ret_backs, struct cof_error *err)
+cof_result disk_carries(const struct device *device, const char *folder, bool *ret_carries,
+			struct cof_error *err)
 {
-	static const char *const folders[] = { "/", "/usr" };
 	char kname[KNAME_ROOM];
 	struct stat status;
 
+	*ret_carries = false;
+	if (stat(folder, &status) != 0 ||
+	    !sysblock_by_number(&block_roots_system, status.st_dev, kname))
+		return COF_OK;
+	return lies_on(kname, device, 0, ret_carries, err);
+}
+
+cof_result disk_backs_root(const struct device *device, bool *ret_backs, struct cof_error *err)
+{
+	static const char *const folders[] = { "/", "/usr" };
+
 	*ret_backs = false;
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !*ret_backs; i++) {
-		if (stat(folders[i], &status) != 0 ||
-		    !sysblock_by_number(&block_roots_system, status.st_dev, kname))
-			continue;
-		TRY(lies_on(kname, device, 0, ret_backs, err));
-	}
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !*ret_backs; i++)
+		TRY(disk_carries(device, folders[i], ret_backs, err));
 	return COF_OK;
 }

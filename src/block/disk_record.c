@@ -53,7 +53,11 @@ cof_result disk_from_meta(const struct json *meta, struct disk *ret_disk, struct
 	TRY(take_text(meta, "wwn", disk.wwn, sizeof(disk.wwn), err));
 	TRY(take_text(meta, "vendor", disk.vendor, sizeof(disk.vendor), err));
 	TRY(take_text(meta, "model", disk.model, sizeof(disk.model), err));
+	TRY(take_text(meta, "key_file", disk.key_file, sizeof(disk.key_file), err));
+	TRY(take_text(meta, "key_mount", disk.key_mount, sizeof(disk.key_mount), err));
+	TRY(take_text(meta, "key_left", disk.key_left, sizeof(disk.key_left), err));
 	TRY(take_text(meta, "state", state, sizeof(state), err));
+	disk.key_only = json_get_bool(meta, "key_only", false);
 	disk.size_bytes = json_get_uint(meta, "size", 0);
 	disk.crypttab = json_get_bool(meta, "crypttab", false);
 	disk.ready = strcmp(state, STATE_READY) == 0;
@@ -63,6 +67,18 @@ cof_result disk_from_meta(const struct json *meta, struct disk *ret_disk, struct
 
 	*ret_disk = disk;
 	return COF_OK;
+}
+
+/* Adds where the key is, for a disk that has or had a key file; others say nothing of it. */
+static void set_place(struct json *meta, const struct disk *disk)
+{
+	if (disk->key_file[0]) {
+		json_set_text(meta, "key_file", disk->key_file);
+		json_set_text(meta, "key_mount", disk->key_mount);
+		json_set_bool(meta, "key_only", disk->key_only);
+	}
+	if (disk->key_left[0])
+		json_set_text(meta, "key_left", disk->key_left);
 }
 
 struct json *disk_to_meta(const struct disk *disk)
@@ -80,6 +96,7 @@ struct json *disk_to_meta(const struct disk *disk)
 	json_set_text(meta, "state", disk->ready ? STATE_READY : work_states[disk->work]);
 	json_set_uint(meta, "size", disk->size_bytes);
 	json_set_bool(meta, "crypttab", disk->crypttab);
+	set_place(meta, disk);
 	return meta;
 }
 
@@ -89,17 +106,21 @@ static void copy_fact(char *out, size_t out_size_bytes, const char *fact)
 	(void)snprintf(out, out_size_bytes, "%s", fact ? fact : "");
 }
 
+void disk_take_device(struct disk *disk, const struct device *device)
+{
+	disk->size_bytes = device->size_bytes;
+	copy_fact(disk->stable, sizeof(disk->stable), device->stable);
+	copy_fact(disk->backing_file, sizeof(disk->backing_file), device->backing_file);
+	copy_fact(disk->serial, sizeof(disk->serial), device->serial);
+	copy_fact(disk->wwn, sizeof(disk->wwn), device->wwn);
+	copy_fact(disk->vendor, sizeof(disk->vendor), device->vendor);
+	copy_fact(disk->model, sizeof(disk->model), device->model);
+}
+
 void disk_of_device(const struct device *device, struct disk *ret_disk)
 {
-	struct disk disk = { .size_bytes = device->size_bytes };
-
-	copy_fact(disk.stable, sizeof(disk.stable), device->stable);
-	copy_fact(disk.backing_file, sizeof(disk.backing_file), device->backing_file);
-	copy_fact(disk.serial, sizeof(disk.serial), device->serial);
-	copy_fact(disk.wwn, sizeof(disk.wwn), device->wwn);
-	copy_fact(disk.vendor, sizeof(disk.vendor), device->vendor);
-	copy_fact(disk.model, sizeof(disk.model), device->model);
-	*ret_disk = disk;
+	*ret_disk = (struct disk){ 0 };
+	disk_take_device(ret_disk, device);
 }
 
 /* Whether two texts are both known and differ; says so. */

@@ -95,6 +95,11 @@ cof_result disk_check_header(const char *node, const struct luks_info *info, str
 cof_result disk_check_free_slot(const char *node, const struct luks_info *info,
 				struct cof_error *err);
 
+/** disk_carries() - whether a folder lies on the device, through whatever is between; a folder that
+ * is not there does not, and one on btrfs is not recognised. Fails: COF_E_NOMEM, COF_E_FAILED */
+cof_result disk_carries(const struct device *device, const char *folder, bool *ret_carries,
+			struct cof_error *err);
+
 /** disk_backs_root() - whether the running system's / or /usr lies on the device, through whatever
  * is between. One on btrfs is not recognised. Fails: COF_E_NOMEM, COF_E_FAILED */
 cof_result disk_backs_root(const struct device *device, bool *ret_backs, struct cof_error *err);

@@ -18,6 +18,7 @@
 #include "disk_life.h"
 #include "disk_result.h"
 #include "fault.h"
+#include "key_place.h"
 #include "luks_header.h"
 
 /* What rotating one disk knows. */
@@ -104,6 +105,17 @@ static cof_result check_copy(const struct rotating *rotating, struct cof_error *
 	return (cof_result){ COF_E_REFUSED };
 }
 
+/* The key file, if there is one, can be given the new key. */
+static cof_result check_place(const struct rotating *rotating, const struct slot_secret *key,
+			      struct cof_error *err)
+{
+	/* After a crash it may hold the old key still, which the end of this run sees to. */
+	if (rotating->journal)
+		return COF_OK;
+	return cof_explain(key_place_check(rotating->disk, key, err), err, NULL, "%s keeps its key",
+			   rotating->disk->name);
+}
+
 /* What must be right before anything is changed: the header, its copy, and the present key. */
 static cof_result check(struct rotating *rotating, struct cof_error *err)
 {
@@ -119,6 +131,7 @@ static cof_result check(struct rotating *rotating, struct cof_error *err)
 			"the key in the vault does not open %s (%s)", rotating->disk->name,
 			rotating->node));
 	TRY(check_copy(rotating, err));
+	TRY(check_place(rotating, key, err));
 	if (!rotating->journal)
 		TRY(disk_check_free_slot(rotating->node, &info, err));
 	return COF_OK;
@@ -247,7 +260,17 @@ static cof_result check_mirrors(const struct rotating *rotating, bool dry_run,
 	return (cof_result){ COF_E_REFUSED };
 }
 
-/* Step 4: the old key's keyslot goes, once the new key is proven again, as the vault has it. */
+/* Step 4: the key file, if there is one, gets the new key, while the old one still opens. */
+static cof_result renew_file(const struct rotating *rotating, struct cof_error *err)
+{
+	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
+
+	TRY(key_of(rotating->record, &key, err));
+	TRY(key_place_follow(rotating->disk, key, err));
+	return fault_point("rotate/file-renewed", err);
+}
+
+/* Step 5: the old key's keyslot goes, once the new key is proven again, as the vault has it. */
 static cof_result remove_old_slot(struct rotating *rotating, struct cof_error *err)
 {
 	_cleanup_(record_freep) struct record *old = NULL;
@@ -282,7 +305,7 @@ static cof_result remove_old_slot(struct rotating *rotating, struct cof_error *e
 	return fault_point("rotate/old-removed", err);
 }
 
-/* Step 5: the header's copy again, and nothing is under way any more. */
+/* Step 6: the header's copy again, and nothing is under way any more. */
 static cof_result finish(struct rotating *rotating, struct cof_error *err)
 {
 	_cleanup_(record_freep) struct record *copy = NULL;
@@ -311,6 +334,19 @@ struct rotation {
 	const struct disk_rotate_spec *spec;
 };
 
+/* A key that the vault has no copy of is not its to replace. */
+static cof_result check_copy_of_key(const struct disk *disk, struct cof_error *err)
+{
+	if (!disk->key_only)
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_REFUSED, disk->name,
+			     "its key is in the file %s alone, and would be in the vault then",
+			     disk->key_file));
+	cof_error_try(err, "coffer key relocate %s --to vault, then rotate, then relocate again",
+		      disk->name);
+	return (cof_result){ COF_E_REFUSED };
+}
+
 /* Finds the disk and its device. */
 static cof_result find(const struct rotation *rotation, const char *typed,
 		       struct rotating *rotating, struct disk_result *result, struct cof_error *err)
@@ -325,6 +361,7 @@ static cof_result find(const struct rotation *rotation, const char *typed,
 	TRY(disk_check_work(rotating->disk, DISK_WORK_FORMAT, err));
 	ENSURE(rotating->disk->ready, err, COF_E_REFUSED, rotating->disk->name,
 	       "is being formatted, which was not finished");
+	TRY(check_copy_of_key(rotating->disk, err));
 	TRY(disk_finder_find(rotation->finder, rotating->disk, &device, err));
 	ENSURE(!number || device->number == number, err, COF_E_REFUSED, rotating->disk->name,
 	       "both %s and %s have its header", typed, device->node);
@@ -362,6 +399,7 @@ static cof_result rotate_one(const struct rotation *rotation, const char *typed,
 		TRY(add_slot(&rotating, err));
 		TRY(replace_key(&rotating, err));
 	}
+	TRY(renew_file(&rotating, err));
 	if (!rotation->spec->without_mirrors)
 		TRY(check_mirrors(&rotating, false, err));
 	result->changed = true;

@@ -9,6 +9,7 @@
 
 #include "disk_result.h"
 #include "file.h"
+#include "key_place.h"
 
 void disk_set_done(struct disk_set *set)
 {
@@ -58,8 +59,7 @@ cof_result disk_key(struct vault *vault, const char *name, struct slot_secret **
 	TRY(vault_get(vault, DISK_KIND, name, &record, ret_found, err));
 	if (!*ret_found)
 		return COF_OK;
-	ENSURE(record->secret, err, COF_E_FORMAT, name, "has a record without a key");
-	return slot_secret_copy(secret_span(record->secret), ret_key, err);
+	return disk_record_key(record, ret_key, err);
 }
 
 /* The state that a dm-crypt mapping stands for. */

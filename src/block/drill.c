@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "header_job.h"
+#include "key_place.h"
 
 /* One disk while it is tried: what is kept of its record. */
 struct trial {
 	struct disk disk;
 	struct slot_secret *key;
+	struct cof_error no_key; /* why there is none */
 	bool tried;
 	struct drill_disk found;
 };
@@ -69,8 +71,8 @@ static cof_result take_disk(const struct record *record, void *context, struct c
 	trial = &trials->items[trials->count];
 	*trial = (struct trial){ 0 };
 	TRY(disk_from_meta(record->meta, &trial->disk, err));
-	ENSURE(record->secret, err, COF_E_FORMAT, record->name, "its record has no key");
-	TRY(slot_secret_copy(secret_span(record->secret), &trial->key, err));
+	/* Where neither the backup nor a key file has it, the trial says so. */
+	cof_ignore(disk_record_key(record, &trial->key, &trial->no_key));
 	(void)snprintf(trial->found.name, sizeof(trial->found.name), "%s", record->name);
 	(void)snprintf(trial->found.uuid, sizeof(trial->found.uuid), "%s", trial->disk.uuid);
 	trials->count++;
@@ -149,9 +151,14 @@ static void try_disk(struct trials *trials, struct trial *trial, struct record *
 	_cleanup_(device_freep) struct device *device = NULL;
 	struct drill_disk *found = &trial->found;
 	struct cof_error error = { 0 };
-	cof_result result = try_copy(&job, found, &error);
+	cof_result result;
 
 	trial->tried = true;
+	if (!trial->key) {
+		blame_error(found, &trial->no_key);
+		return;
+	}
+	result = try_copy(&job, found, &error);
 	if (!cof_failed(result))
 		result = header_find_device(&trials->work, &trial->disk, &device, &error);
 	if (!cof_failed(result)) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backup_show.h"
+#include "disk.h"
 #include "file.h"
 #include "log.h"
 #include "status_view.h"
@@ -83,6 +84,28 @@ static void warn_methods(struct vault *vault)
 			   "else opens a backup: coffer enroll recovery, then a new backup");
 }
 
+/* Keys that the vault was told to forget are in no backup of it. */
+static void warn_keys(struct vault *vault)
+{
+	_cleanup_(disk_set_done) struct disk_set set = { 0 };
+	const struct disk *first = NULL;
+	size_t count = 0;
+
+	if (cof_failed(disk_set_load(vault, &set, NULL)))
+		return;
+	for (size_t i = 0; i < set.count; i++) {
+		if (!set.items[i].key_only)
+			continue;
+		first = first ? first : &set.items[i];
+		count++;
+	}
+	if (count > 0)
+		log_notice("%zu key%s in a file alone and not in the backup: %s%s; keep a copy of "
+			   "the file as well",
+			   count, count == 1 ? " is" : "s are", first->name,
+			   count == 1 ? "" : " and others");
+}
+
 /* coffer backup create. */
 static cof_result run_create(struct cli_call *call, struct cof_error *err)
 {
@@ -108,6 +131,7 @@ static cof_result run_create(struct cli_call *call, struct cof_error *err)
 	(void)backup_line(&facts, line);
 	warn_header(vault);
 	warn_methods(vault);
+	warn_keys(vault);
 	if (stream) {
 		log_notice("a backup of %s; `coffer backup verify` proves it where it arrived",
 			   line);

@@ -9,6 +9,7 @@
 #include "disk_known.h"
 #include "disk_result.h"
 #include "header_notes.h"
+#include "key_place.h"
 #include "table.h"
 #include "unlocking.h"
 #include "verbs.h"
@@ -54,6 +55,28 @@ static cof_result note_line(struct cli_call *call, const struct crypttab_entry *
 				line->name, call->paths->crypttab, line->source);
 }
 
+/* Says where the key of a disk is, if it is not in the vault alone, and whether it is there. */
+static cof_result note_key(const struct disk *disk, struct header_notes *notes,
+			   struct cof_error *err)
+{
+	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
+	struct cof_error missing = { 0 };
+
+	if (disk->key_left[0])
+		TRY(header_notes_add(notes, err,
+				     "the key file %s of %s is to be removed still: `coffer key "
+				     "relocate` finishes that",
+				     disk->key_left, disk->name));
+	if (!disk->key_file[0])
+		return COF_OK;
+	if (!cof_failed(key_place_read(disk, &key, &missing)))
+		return header_notes_add(
+			notes, err, "the key of %s is in %s%s", disk->name, disk->key_file,
+			disk->key_only ? ", and the vault has no copy of it" : " and in the vault");
+	return header_notes_add(notes, err, "%s: %s%s%s: `%s`", disk->name, missing.text,
+				missing.cause[0] ? "; " : "", missing.cause, missing.remedy);
+}
+
 /* One disk of the vault, or of none. */
 static cof_result add_status(struct cli_call *call, struct disk_known *known, const char *name,
 			     struct header_work *work, struct header_notes *notes,
@@ -85,6 +108,10 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	json_set_known(json, "serial", disk ? disk->serial : NULL);
 	json_set_text(json, "by_id", disk && disk->stable[0] ? disk->stable : NULL);
 	json_set_bool(json, "read_only", state.read_only);
+	json_set_text(json, "key_file", disk && disk->key_file[0] ? disk->key_file : NULL);
+	json_set_bool(json, "key_only", disk && disk->key_only);
+	if (disk)
+		TRY(note_key(disk, notes, err));
 	json_set_bool(json, "header_copy", has_copy);
 	json_set_bool(json, "crypttab", has_line);
 	json_set_bool(json, "crypttab_other", other);

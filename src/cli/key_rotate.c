@@ -3,36 +3,12 @@
  * coffer key rotate: new keys for disks.
  */
 
-#include <string.h>
-
 #include "backup_show.h"
 #include "disk_life.h"
 #include "disk_results.h"
-#include "key_name.h"
+#include "key_disks.h"
 #include "unlocking.h"
 #include "verbs.h"
-
-/* The names of the disks; "disk/NAME", as `coffer key list` has it, is one too. */
-static cof_result choose(struct cli_call *call, char **all, const char **names, size_t *ret_count,
-			 struct cof_error *err)
-{
-	size_t count = 0;
-
-	for (; all && all[count]; count++)
-		names[count] = all[count];
-	for (size_t i = 0; i < call->arg_count; i++) {
-		const char *name = call->args[i];
-		bool is_disk = strncmp(name, DISK_KIND "/", strlen(DISK_KIND "/")) == 0;
-
-		names[count++] = is_disk ? name + strlen(DISK_KIND "/") : name;
-	}
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < i; j++)
-			ENSURE(strcmp(names[i], names[j]) != 0, err, COF_E_USAGE, names[i],
-			       "is named twice");
-	*ret_count = count;
-	return COF_OK;
-}
 
 /* Says that the last backup is older, once a disk has a new key. */
 static void tell_backup(struct vault *vault, const struct disk_result results[], size_t count)
@@ -49,36 +25,24 @@ static void tell_backup(struct vault *vault, const struct disk_result results[],
 static cof_result run_rotate(struct cli_call *call, struct cof_error *err)
 {
 	_cleanup_(vault_closep) struct vault *vault = NULL;
-	_cleanup_(vault_names_freep) char **all = NULL;
+	_cleanup_(key_disks_done) struct key_disks disks = { 0 };
 	_cleanup_(progress_freep) struct progress *progress = NULL;
-	_cleanup_free_ struct disk_result *results = NULL;
-	_cleanup_free_ const char **names = NULL;
 	struct disk_rotate_spec spec = { .dry_run = call->dry_run,
 					 .without_mirrors = cli_flag(call, "without-mirrors") };
-	size_t count = call->arg_count;
 
-	if (!cli_flag(call, "all") && count == 0)
-		return disk_raise_unnamed(call, err);
-	ENSURE(!cli_flag(call, "all") || count == 0, err, COF_E_USAGE, call->args[0],
-	       "is one too many with --all");
+	TRY(key_disks_check(call, err));
 	TRY(cli_open_vault(call, true, &vault, err));
-	if (cli_flag(call, "all"))
-		TRY(vault_names(vault, DISK_KIND, &all, err));
-	for (size_t i = 0; all && all[i]; i++)
-		count++;
-	names = calloc(count + 1, sizeof(*names));
-	results = calloc(count + 1, sizeof(*results));
-	ENSURE(names && results, err, COF_E_NOMEM, NULL, "no memory for %zu disks", count);
-	TRY(choose(call, all, names, &count, err));
-	TRY(progress_new(count, call->json || call->quiet, &progress, err));
+	TRY(key_disks_choose(call, vault, &disks, err));
+	TRY(progress_new(disks.count, call->json || call->quiet, &progress, err));
 	/* Every failure is in the results as well, from where the first is passed up. */
-	cof_ignore(disk_rotate(vault, call->paths, names, count, &spec, progress, results, err));
+	cof_ignore(disk_rotate(vault, call->paths, disks.names, disks.count, &spec, progress,
+			       disks.results, err));
 	progress_free(TAKE(progress));
-	tell_backup(vault, results, count);
-	if (count == 0)
+	tell_backup(vault, disks.results, disks.count);
+	if (disks.count == 0)
 		cli_say(call, "the vault has no disks: nothing to do");
-	disk_results_suggest(vault, names, count, results);
-	return disk_results_show(call, results, count, "has a new key",
+	disk_results_suggest(vault, disks.names, disks.count, disks.results);
+	return disk_results_show(call, disks.results, disks.count, "has a new key",
 				 call->dry_run ? "would get a new key" : "keeps its key", err);
 }
 
@@ -101,6 +65,8 @@ const struct cli_verb cli_verb_key_rotate = {
 		"Where a mirror could not be written, the new key is used, and the old one stays "
 		"valid: the copy in that mirror has no other. The same command takes the old one "
 		"away once the mirror is back.\n\n"
+		"A key file that `coffer key relocate` has made gets the new key as well, before "
+		"the old one goes.\n\n"
 		"The data stays encrypted with the same volume key: somebody who has the old key "
 		"and an old copy of the header can still read the disk. The old key and the header "
 		"copy of before stay in the vault's history.",

@@ -26,6 +26,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_key_export,
 	&cli_verb_key_history,
 	&cli_verb_key_rotate,
+	&cli_verb_key_relocate,
 	&cli_verb_backup_create,
 	&cli_verb_backup_verify,
 	&cli_verb_backup_restore,

@@ -29,6 +29,7 @@ extern const struct cli_verb cli_verb_key_show;
 extern const struct cli_verb cli_verb_key_export;
 extern const struct cli_verb cli_verb_key_history;
 extern const struct cli_verb cli_verb_key_rotate;
+extern const struct cli_verb cli_verb_key_relocate;
 extern const struct cli_verb cli_verb_backup_create;
 extern const struct cli_verb cli_verb_backup_verify;
 extern const struct cli_verb cli_verb_backup_restore;

@@ -25,24 +25,32 @@ static cof_result remove_row(struct index_edit *edit, struct change_set *set, co
 	return COF_OK;
 }
 
+/* Adds the removal of a record's older generations. */
+static cof_result remove_history(struct vault *vault, struct index_edit *edit,
+				 const struct record *record, struct change_set *set,
+				 struct cof_error *err)
+{
+	_cleanup_(key_list_done) struct key_list history = { 0 };
+	_cleanup_free_ char *prefix = NULL;
+
+	TRY(path_format(&prefix, err, ROW_HISTORY "%s/%s/", record->kind, record->name));
+	TRY(key_list_walk(vault, prefix, &history, err));
+	for (size_t i = 0; i < history.count; i++)
+		TRY(remove_row(edit, set, history.keys[i], KEYSTORE_ANY, err));
+	return COF_OK;
+}
+
 /* Adds the removal of a record with all its generations. */
 static cof_result prepare_removal(struct vault *vault, struct index_edit *edit,
 				  const struct record *record, const char *key,
 				  const struct row *old, struct change_set *set,
 				  struct cof_error *err)
 {
-	_cleanup_(key_list_done) struct key_list history = { 0 };
-	_cleanup_free_ char *prefix = NULL;
-
 	if (old->found) {
 		TRY(remove_row(edit, set, key, old->revision, err));
 		TRY(manifest_count(&edit->manifest, record->kind, false, err));
 	}
-	TRY(path_format(&prefix, err, ROW_HISTORY "%s/%s/", record->kind, record->name));
-	TRY(key_list_walk(vault, prefix, &history, err));
-	for (size_t i = 0; i < history.count; i++)
-		TRY(remove_row(edit, set, history.keys[i], KEYSTORE_ANY, err));
-	return COF_OK;
+	return remove_history(vault, edit, record, set, err);
 }
 
 /* Keeps the stored generation of a record as history. */
@@ -90,6 +98,8 @@ static cof_result prepare_write(struct vault *vault, struct index_edit *edit,
 	TRY(change_set_put(set, key, &stored, old.revision, err));
 	if (write->keep_history && old.found)
 		TRY(keep_generation(edit, write->record, &old, set, err));
+	if (write->forget_history)
+		TRY(remove_history(vault, edit, write->record, set, err));
 
 	*ret_written = (struct written){ .generation = next.generation, .created = next.created };
 	memcpy(ret_written->id, next.id, sizeof(next.id));

@@ -61,7 +61,7 @@ cof_result mark_write(struct vault *vault, struct cof_error *err)
 	TRY(keys_seal(&vault->keys, "mark", "", "", header, SPAN(vault->uuid, VAULT_UUID_BYTES),
 		      &stored, err));
 	/* What a run that was killed has left. */
-	TRY(place_sweep(vault->paths->vault_dir, "vault.mark", err));
+	TRY(file_sweep(vault->paths->vault_dir, "vault.mark", err));
 	TRY(file_replace(vault->mark_path, buffer_span(&stored), 0600, err));
 	TRY(fault_point("mark/written", err));
 	return COF_OK;

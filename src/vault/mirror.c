@@ -234,8 +234,8 @@ static cof_result update_files(struct vault *vault, const char *mirror, const st
 	_cleanup_free_ char *header = NULL;
 
 	TRY(place_file(place, "root.luks", &header, err));
-	TRY(place_sweep(place->path, "vault.db.new", err));
-	TRY(place_sweep(place->path, "vault.mark.new", err));
+	TRY(file_sweep(place->path, "vault.db.new", err));
+	TRY(file_sweep(place->path, "vault.mark.new", err));
 	TRY(write_header(vault, header, err));
 	if (same && has_mark(vault, place, revision))
 		return COF_OK;

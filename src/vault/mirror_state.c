@@ -9,6 +9,7 @@
 #include "mirror_check.h"
 #include "number.h"
 #include "patience.h"
+#include "mountpoint.h"
 #include "place.h"
 
 /* ---- what is remembered ---- */
@@ -93,7 +94,7 @@ cof_result mirror_note(struct vault *vault, const char *mirror, const char *fail
 	TRY(mirror_recall(vault, mirror, &old, err));
 	written = json_get_bool(old, "written", false);
 	/* Where it was when it was written last is what tells a fresh medium from a bare folder. */
-	if (failure || cof_failed(place_mount(mirror, &mount, NULL)))
+	if (failure || cof_failed(mount_of(mirror, &mount, NULL)))
 		mount = json_get_text(old, "mount") ? strdup(json_get_text(old, "mount")) : NULL;
 	if ((written || failure) && same_text(json_get_text(old, "failure"), failure) &&
 	    same_text(json_get_text(old, "mount"), mount))

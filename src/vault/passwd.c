@@ -9,6 +9,7 @@
 
 #include "audit_head.h"
 #include "fault.h"
+#include "mountpoint.h"
 #include "place.h"
 
 /* Writes a slot's token as it is, which raises the header's sequence number: what is cut off while
@@ -166,7 +167,7 @@ static void explain_full(const struct vault *vault, const struct slot_secret *ex
 	bool old = still_opens(vault, existing);
 	bool new = still_opens(vault, secret);
 
-	if (!err || cof_failed(place_mount(vault->paths->vault_dir, &mount, NULL)))
+	if (!err || cof_failed(mount_of(vault->paths->vault_dir, &mount, NULL)))
 		return;
 	cof_error_cause(err, "the file system mounted at %s is full; %s", mount,
 			old && new ? "the old passphrase still opens the vault, and so does the "

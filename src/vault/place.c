@@ -7,15 +7,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "mountpoint.h"
 #include "place.h"
 #include "reach.h"
-
-#define FSTAB_LINE_BYTES 4096
-#define TEMPORARY_CHARS	 6
 
 void place_done(struct place *place)
 {
@@ -60,32 +57,6 @@ cof_result place_check_elsewhere(const struct vault *vault, const char *mirror,
 	return COF_OK;
 }
 
-/* Whether @entry is a temporary name of @name: a dot and six letters or digits, mkstemp(3). */
-static bool is_temporary(const char *entry, const char *name)
-{
-	size_t len = strlen(name);
-
-	return strncmp(entry, name, len) == 0 && entry[len] == '.' &&
-	       strlen(entry + len + 1) == TEMPORARY_CHARS &&
-	       strspn(entry + len + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789") == TEMPORARY_CHARS;
-}
-
-cof_result place_sweep(const char *folder, const char *name, struct cof_error *err)
-{
-	_cleanup_dir_ DIR *dir = opendir(folder);
-
-	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-		_cleanup_free_ char *path = NULL;
-
-		if (!is_temporary(entry->d_name, name))
-			continue;
-		TRY(path_format(&path, err, "%s/%s", folder, entry->d_name));
-		TRY(file_remove(path, err));
-	}
-	return COF_OK;
-}
-
 cof_result place_aside_name(const char *path, const char *why, char **ret_name,
 			    struct cof_error *err)
 {
@@ -115,68 +86,14 @@ bool place_is_plain(const char *path)
 
 /* ---- mount points ---- */
 
-/* Whether something is mounted at just this folder. */
-static bool is_mount_root(const char *path)
-{
-	struct statx status;
-
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) < 0)
-		return false;
-	return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-cof_result place_mount(const char *path, char **ret_mount, struct cof_error *err)
-{
-	_cleanup_free_ char *mount = realpath(path, NULL);
-
-	if (!mount)
-		return cof_raise_errno(err, errno, path, "cannot be examined");
-	while (strcmp(mount, "/") != 0 && !is_mount_root(mount)) {
-		char *slash = strrchr(mount, '/');
-
-		slash[slash == mount] = '\0';
-	}
-
-	*ret_mount = TAKE(mount);
-	return COF_OK;
-}
-
-/* Whether @folder is @above or lies below it. */
-static bool is_within(const char *folder, const char *above)
-{
-	size_t len = strlen(above);
-
-	return strncmp(folder, above, len) == 0 && (folder[len] == '\0' || folder[len] == '/');
-}
-
-/* The mount point of a line in fstab which the mirror is to lie on and where nothing is mounted;
- * false when there is none. */
-static bool find_unmounted(const struct vault *vault, const char *mirror, char *out, size_t room)
-{
-	FILE *file = vault->paths->fstab ? setmntent(vault->paths->fstab, "re") : NULL;
-	char line[FSTAB_LINE_BYTES];
-	struct mntent entry;
-	bool found = false;
-
-	while (file && !found && getmntent_r(file, &entry, line, sizeof(line))) {
-		found = entry.mnt_dir[0] == '/' && entry.mnt_dir[1] != '\0' &&
-			is_within(mirror, entry.mnt_dir) && !is_mount_root(entry.mnt_dir);
-		if (found)
-			(void)snprintf(out, room, "%s", entry.mnt_dir);
-	}
-	if (file)
-		(void)endmntent(file);
-	return found;
-}
-
 /* Whether what is mounted where the mirror lies shows that this is no bare mount point. */
 static bool is_safe_to_fill(const char *mirror, const char *mount)
 {
 	_cleanup_free_ char *now = NULL;
 
-	if (is_mount_root(mirror))
+	if (mount_is_root(mirror))
 		return true;
-	return mount && !cof_failed(place_mount(mirror, &now, NULL)) && strcmp(now, mount) == 0;
+	return mount && !cof_failed(mount_of(mirror, &now, NULL)) && strcmp(now, mount) == 0;
 }
 
 /* Says of a mirror whose folder is missing what is to be done. */
@@ -207,7 +124,7 @@ static bool lies_under_mount(const char *folder, const char *mount, struct place
 	_cleanup_free_ char *mark = NULL;
 	struct stat status;
 
-	if (!mount || strcmp(mount, "/") == 0 || is_mount_root(mount) ||
+	if (!mount || strcmp(mount, "/") == 0 || mount_is_root(mount) ||
 	    cof_failed(path_format(&mark, NULL, "%s/vault.mark", folder)) ||
 	    lstat(mark, &status) < 0)
 		return false;
@@ -237,7 +154,7 @@ bool place_is_away(const struct vault *vault, const char *mirror, const char *fo
 			       mirror);
 		return true;
 	}
-	if (find_unmounted(vault, mirror, unmounted, sizeof(unmounted))) {
+	if (mount_find_missing(vault->paths->fstab, mirror, unmounted, sizeof(unmounted))) {
 		(void)snprintf(absence->reason, sizeof(absence->reason),
 			       "nothing is mounted at %s, for which fstab has a line", unmounted);
 		(void)snprintf(absence->remedy, sizeof(absence->remedy),
@@ -252,7 +169,7 @@ bool place_is_away(const struct vault *vault, const char *mirror, const char *fo
 	}
 	if (!written || is_safe_to_fill(mirror, mount))
 		return false;
-	if (mount && strcmp(mount, "/") != 0 && !is_mount_root(mount))
+	if (mount && strcmp(mount, "/") != 0 && !mount_is_root(mount))
 		(void)snprintf(absence->reason, sizeof(absence->reason),
 			       "it was written before, and nothing is mounted at %.180s: is it "
 			       "mounted?",

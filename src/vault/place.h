@@ -38,18 +38,12 @@ cof_result place_file(const struct place *place, const char *file, char **ret_pa
  * by what they are to be mended from. Fails: COF_E_REFUSED, COF_E_IO */
 cof_result place_check_elsewhere(const struct vault *vault, const char *mirror,
 				 const struct place *place, struct cof_error *err);
-/** place_sweep() - remove what file_replace() and file_create() of @name have left in @folder when
- * they were killed. Nobody else may be writing there. Fails: COF_E_IO */
-cof_result place_sweep(const char *folder, const char *name, struct cof_error *err);
 /** place_aside_name() - a name for @path when it is set aside, PATH.WHY-DATE, which nothing has
  * yet; caller frees. Fails: COF_E_NOMEM */
 cof_result place_aside_name(const char *path, const char *why, char **ret_name,
 			    struct cof_error *err);
 /** place_is_plain() - whether there is a regular file, not a link to one */
 bool place_is_plain(const char *path);
-
-/** place_mount() - the mount point that an existing @path is on; caller frees. Fails: COF_E_IO */
-cof_result place_mount(const char *path, char **ret_mount, struct cof_error *err);
 
 /** struct place_absence - why a mirror is not to be written, and what to do about it */
 struct place_absence {

@@ -224,11 +224,13 @@ DEFINE_FREEP(char *, vault_names_freep, vault_names_free)
  *          id, revision and created are those stored. borrowed
  * @remove: instead, delete all generations
  * @keep_history: the generation before stays readable
+ * @forget_history: no generation before stays, however old
  */
 struct vault_write {
 	struct record *record;
 	bool remove;
 	bool keep_history;
+	bool forget_history;
 };
 
 /**
