@@ -33,9 +33,7 @@ static bool begins_command(const char *text)
 	return false;
 }
 
-/* The bytes of a command, up to the comma, the semicolon or the two blanks that end it; what stands
- * between single quotes is one word of it. 0: no command begins here. */
-static size_t command_len(const char *text)
+size_t wrap_command_len(const char *text)
 {
 	bool quoted = false;
 	size_t len = 0;
@@ -57,7 +55,7 @@ static size_t command_len(const char *text)
 static size_t unit_len(const char *text, bool commands)
 {
 	size_t word = strcspn(text, " \n");
-	size_t len = commands ? command_len(text) : 0;
+	size_t len = commands ? wrap_command_len(text) : 0;
 	bool quoted = false;
 
 	if (len)

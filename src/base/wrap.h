@@ -27,8 +27,15 @@ void wrap_print(FILE *file, size_t columns, size_t indent, size_t there, const c
  * begin at @indent. No text ends the line */
 void wrap_line(FILE *file, size_t columns, size_t there, size_t indent, const char *text);
 
-/** wrap_remedy() - the same for what to type next, where a command is known without backquotes: by
- * the program's name it begins with; a comma, a semicolon or two blanks end it */
+/**
+ * wrap_command_len() - how many bytes of a remedy are a command to be typed
+ *
+ * One is known by the program's name that it begins with; a comma, a semicolon or two blanks end
+ * it, unless they stand between single quotes. 0: no command begins here.
+ */
+size_t wrap_command_len(const char *text);
+
+/** wrap_remedy() - wrap_line() for what to type next, where no command is broken either */
 void wrap_remedy(FILE *file, size_t columns, size_t there, size_t indent, const char *text);
 
 #endif

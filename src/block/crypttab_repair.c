@@ -194,8 +194,8 @@ static cof_result list_devices(struct repair *repair, struct cof_error *err)
 	return COF_OK;
 }
 
-cof_result repair_plan(struct vault *vault, const struct paths *paths, struct progress *progress,
-		       struct repair *ret_repair, struct cof_error *err)
+cof_result repair_plan(struct vault *vault, const struct paths *paths, bool trial,
+		       struct progress *progress, struct repair *ret_repair, struct cof_error *err)
 {
 	_cleanup_(repair_done) struct repair repair = { 0 };
 	_cleanup_(crypttab_freep) struct crypttab *crypttab = NULL;
@@ -216,7 +216,8 @@ cof_result repair_plan(struct vault *vault, const struct paths *paths, struct pr
 	TRY(disk_finder_init(repair.finder, err));
 	TRY(list_devices(&repair, err));
 	parallel_each(repair.device_count, match_hints, &matching);
-	parallel_each(repair.device_count, match_keys, &matching);
+	if (trial)
+		parallel_each(repair.device_count, match_keys, &matching);
 	for (size_t i = 0; i < repair.device_count; i++)
 		if (repair.devices[i].record != SIZE_MAX)
 			repair.has_device[repair.devices[i].record] = true;

@@ -48,11 +48,12 @@ void repair_done(struct repair *repair);
 /**
  * repair_plan() - find the key of each LUKS device: by LUKS UUID, by stable name, by the line that
  * crypttab has, each proven by opening the header; then by trying all keys. Changes nothing
- * @progress: one line for all devices
+ * @trial:    try all keys on a device for which nothing speaks
+ * @progress: one line for all devices; with @trial alone
  * Fails: COF_E_LOCKED, COF_E_FORMAT (crypttab, a record), COF_E_IO, COF_E_NOMEM
  */
-cof_result repair_plan(struct vault *vault, const struct paths *paths, struct progress *progress,
-		       struct repair *ret_repair, struct cof_error *err);
+cof_result repair_plan(struct vault *vault, const struct paths *paths, bool trial,
+		       struct progress *progress, struct repair *ret_repair, struct cof_error *err);
 
 /** repair_lines() - the second half of the plan: which lines change; fills in text[1], stale, and
  * line and note of the devices. Fails: COF_E_NOMEM, COF_E_FORMAT */

@@ -60,9 +60,9 @@ struct swap_state {
 	struct swap_area area; /* path of the device or file; sizes 0 where not active */
 	bool active;
 	enum swap_how how;
-	char source[256];     /* the device below a random key's mapping, or "" */
-	const char *at_boot;  /* "encrypted", "plain", "unused": as fstab and crypttab have it */
-	char line_name[128];  /* crypttab's name for it, or "" */
+	char source[256];    /* the device below a random key's mapping, or "" */
+	const char *at_boot; /* "encrypted", "plain", "unused": as fstab and crypttab have it */
+	char line_name[128]; /* crypttab's name for it, or "" */
 };
 
 /** swap_areas() - the active areas; caller frees. Fails: COF_E_IO, COF_E_NOMEM */
@@ -72,8 +72,15 @@ cof_result swap_areas(struct swap_area **ret_areas, size_t *ret_count, struct co
 cof_result swap_find_how(const struct paths *paths, const char *path, enum swap_how *ret_how,
 			 struct cof_error *err);
 /** swap_states() - active areas, then those of crypttab and fstab that are not; caller frees */
-cof_result swap_states(const struct paths *paths, struct swap_state **ret_states,
-		       size_t *ret_count, struct cof_error *err);
+cof_result swap_states(const struct paths *paths, struct swap_state **ret_states, size_t *ret_count,
+		       struct cof_error *err);
+
+#define SWAP_RESUME_CHARS 256
+
+/** swap_find_resume() - where the machine is told to wake from hibernation on @device, in words;
+ * @ret_resumes is "" where it is not. Fails: COF_E_NOMEM */
+cof_result swap_find_resume(const struct paths *paths, struct device *device,
+			    char ret_resumes[static SWAP_RESUME_CHARS], struct cof_error *err);
 
 /* ---- swap encrypt (swap_plan.c, swap_run.c) ---- */
 
@@ -111,9 +118,9 @@ struct swap_job {
 	bool known;
 	const char *skip;
 	char resume_file[256];
-	char resumes[256];
+	char resumes[SWAP_RESUME_CHARS];
 	bool changed;
-	bool on; /* encrypted and in use now */
+	bool on;		/* encrypted and in use now */
 	struct cof_error error; /* COF_E_NONE where nothing failed */
 };
 
@@ -142,8 +149,8 @@ cof_result swap_plan(const struct paths *paths, const char *const names[], size_
  * at any step converges. What fails for one area is in its job; an area that is skipped or was
  * refused is left alone. Fails: what failed for all: COF_E_BUSY (another run), as tab_edit()
  */
-cof_result swap_run(const struct paths *paths, struct swap_plan *plan,
-		    const struct swap_spec *spec, struct cof_error *err);
+cof_result swap_run(const struct paths *paths, struct swap_plan *plan, const struct swap_spec *spec,
+		    struct cof_error *err);
 
 /** swap_set_crypttab(), swap_set_fstab() - the plan's edits of either file, pure; for plan, run */
 cof_result swap_set_crypttab(struct span before, const struct swap_plan *plan,

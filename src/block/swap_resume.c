@@ -40,7 +40,7 @@ static void look_into(const char *path, const char *key, struct swap_job *job)
 }
 
 /* Looks into what initramfs-tools reads. */
-static cof_result look_into_initramfs(const struct swap_planning *planning, struct swap_job *job,
+static cof_result look_into_initramfs(const struct paths *paths, struct swap_job *job,
 				      struct cof_error *err)
 {
 	_cleanup_free_ char *folder = NULL;
@@ -48,9 +48,8 @@ static cof_result look_into_initramfs(const struct swap_planning *planning, stru
 	_cleanup_dir_ DIR *dir = NULL;
 	const struct dirent *entry;
 
-	TRY(path_format(&folder, err, "%s" INITRAMFS_DIR, planning->paths->root));
-	TRY(path_format(&main_file, err, "%s/etc/initramfs-tools/initramfs.conf",
-			planning->paths->root));
+	TRY(path_format(&folder, err, "%s" INITRAMFS_DIR, paths->root));
+	TRY(path_format(&main_file, err, "%s/etc/initramfs-tools/initramfs.conf", paths->root));
 	look_into(main_file, "RESUME=", job);
 	dir = opendir(folder);
 	while (dir && (entry = readdir(dir))) {
@@ -64,22 +63,40 @@ static cof_result look_into_initramfs(const struct swap_planning *planning, stru
 	return COF_OK;
 }
 
-cof_result swap_check_resume(const struct swap_planning *planning, struct swap_job *job,
-			     struct cof_error *err)
+/* Looks everywhere. */
+static cof_result look_for_resume(const struct paths *paths, struct swap_job *job,
+				  struct cof_error *err)
 {
 	static const char *const files[] = { "/etc/kernel/cmdline", "/etc/default/grub" };
-	cof_result refused;
 
 	/* What lies below a prefix is not what runs. */
-	if (!planning->paths->root[0])
+	if (!paths->root[0])
 		look_into("/proc/cmdline", "resume=", job);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		_cleanup_free_ char *path = NULL;
 
-		TRY(path_format(&path, err, "%s%s", planning->paths->root, files[i]));
+		TRY(path_format(&path, err, "%s%s", paths->root, files[i]));
 		look_into(path, "resume=", job);
 	}
-	TRY(look_into_initramfs(planning, job, err));
+	return look_into_initramfs(paths, job, err);
+}
+
+cof_result swap_find_resume(const struct paths *paths, struct device *device,
+			    char ret_resumes[static SWAP_RESUME_CHARS], struct cof_error *err)
+{
+	struct swap_job job = { .device = device };
+
+	TRY(look_for_resume(paths, &job, err));
+	memcpy(ret_resumes, job.resumes, sizeof(job.resumes));
+	return COF_OK;
+}
+
+cof_result swap_check_resume(const struct swap_planning *planning, struct swap_job *job,
+			     struct cof_error *err)
+{
+	cof_result refused;
+
+	TRY(look_for_resume(planning->paths, job, err));
 	if (!job->resumes[0] || planning->spec->no_resume)
 		return COF_OK;
 	refused = cof_raise(err, COF_E_REFUSED, job->device->node,

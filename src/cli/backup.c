@@ -61,11 +61,12 @@ static void warn_place(const struct cli_call *call, const char *file)
  * backup has the copy of before. */
 static void warn_header(struct vault *vault)
 {
+	char text[FINDING_TEXT_CHARS];
 	enum vault_header state;
 
 	if (!cof_failed(vault_header_state(vault, &state, NULL)) && state != VAULT_HEADER_KEPT)
 		log_notice("the backup has the header's copy from before: %s",
-			   status_header_warning(state));
+			   status_header_warning(state, text));
 }
 
 /* A chip or a server may be gone when the backup is needed: then somebody must know something. */

@@ -68,6 +68,7 @@ static cof_result run_verb(const struct cli_parsed *parsed, struct json **docume
 		if (mistake.code != COF_E_NONE && !parsed->verb->looks)
 			return pass_mistake(&mistake, err);
 		call.paths = paths;
+		call.mistake = &mistake;
 	}
 	before = may_change(&call) ? vault_stamp(paths) : 0;
 	cli_audit_start(&call);
@@ -78,6 +79,8 @@ static cof_result run_verb(const struct cli_parsed *parsed, struct json **docume
 	if (may_change(&call) && vault_stamp(paths) != before)
 		mirrors_warn(&call, MIRRORS_AFTER_CHANGE);
 	*document = call.document;
+	if (call.mistake_told)
+		return result;
 	if (mistake.code != COF_E_NONE && !cof_failed(result))
 		return pass_mistake(&mistake, err);
 	if (mistake.code != COF_E_NONE)

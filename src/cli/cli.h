@@ -79,9 +79,11 @@ struct cli_call {
 	bool json;
 	bool dry_run;
 	bool quiet;
-	struct cli_values *values; /* parsed options; use the functions below */
-	struct json *document;	   /* what cli_show() was given */
-	bool mirrors_told;	   /* mirrors_warn() has run */
+	struct cli_values *values;	 /* parsed options; use the functions below */
+	struct json *document;		 /* what cli_show() was given */
+	bool mirrors_told;		 /* mirrors_warn() has run */
+	const struct cof_error *mistake; /* in the configuration file, for a verb that looks */
+	bool mistake_told;		 /* the verb has shown it */
 };
 
 /** cli_verb_name() - "disk format"; returns @out */

@@ -9,7 +9,8 @@
 #include "disk_known.h"
 #include "disk_result.h"
 #include "file.h"
-#include "header_notes.h"
+#include "finding.h"
+#include "luks_header.h"
 #include "number.h"
 #include "table.h"
 #include "unlocking.h"
@@ -37,7 +38,7 @@ struct listing {
 	struct cli_call *call;
 	struct disk_known known;
 	struct disk_finder finder;
-	struct header_notes notes;
+	struct finding_list notes;
 	struct table *table;
 	struct json *devices;
 };
@@ -46,7 +47,7 @@ static void listing_done(struct listing *listing)
 {
 	disk_known_done(&listing->known);
 	disk_finder_done(&listing->finder);
-	header_notes_done(&listing->notes);
+	finding_list_done(&listing->notes);
 	table_free(listing->table);
 }
 
@@ -239,24 +240,25 @@ static void show_lost(const struct listing *listing, struct row *row)
 static cof_result note_disk(struct listing *listing, const struct row *row, struct cof_error *err)
 {
 	const char *node = row->device->node;
+	char remedy[512];
 	const struct disk *disk =
 		row->name[0] ? disk_set_find(&listing->known.disks, row->name, NULL) : NULL;
 
-	if (disk && !disk->ready)
-		return header_notes_add(&listing->notes, err,
-					"%s is %s, which is %s: `coffer disk %s %s` finishes that",
-					node, disk->name, disk_work_word(disk),
-					disk_work_verb(disk), disk_work_name(disk));
+	if (disk && !disk->ready) {
+		(void)snprintf(remedy, sizeof(remedy), "coffer disk %s %s", disk_work_verb(disk),
+			       disk_work_name(disk));
+		return finding_note(&listing->notes, AREA_DISKS, COF_E_REFUSED, node, remedy, err,
+				    "is %s, which is %s", disk->name, disk_work_word(disk));
+	}
+	(void)snprintf(remedy, sizeof(remedy), "coffer disk header repair %s",
+		       row->damaged ? node : row->name);
 	if (row->damaged)
-		return header_notes_add(&listing->notes, err,
-					"the header on %s is damaged: `coffer disk header repair "
-					"%s`",
-					node, node);
+		return finding_note(&listing->notes, AREA_DISKS, COF_E_FORMAT, node, remedy, err,
+				    "the header on it is damaged");
 	if (row->lost)
-		return header_notes_add(&listing->notes, err,
-					"%s is the disk %s of the vault, and its header is gone: "
-					"`coffer disk header repair %s`",
-					node, row->name, row->name);
+		return finding_note(&listing->notes, AREA_DISKS, COF_E_FORMAT, node, remedy, err,
+				    "is the disk %s of the vault, and its header is gone",
+				    row->name);
 	return COF_OK;
 }
 
@@ -318,7 +320,7 @@ static cof_result run_list(struct cli_call *call, struct cof_error *err)
 	}
 	if (!call->json)
 		TRY(table_print(listing.table, stdout, err));
-	header_notes_say(call, &listing.notes);
+	finding_list_say(call, &listing.notes);
 	return findings_result(&listing.known.findings, err);
 }
 

@@ -105,7 +105,7 @@ static cof_result make_plan(struct cli_call *call, struct vault *vault, struct r
 	_cleanup_(progress_freep) struct progress *progress = NULL;
 
 	TRY(progress_new(1, call->json || call->quiet, &progress, err));
-	return repair_plan(vault, call->paths, progress, ret_repair, err);
+	return repair_plan(vault, call->paths, true, progress, ret_repair, err);
 }
 
 /* coffer disk repair-crypttab. */

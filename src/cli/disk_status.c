@@ -9,14 +9,13 @@
 #include "disk_known.h"
 #include "disk_result.h"
 #include "header_notes.h"
-#include "key_place.h"
 #include "table.h"
 #include "unlocking.h"
 #include "verbs.h"
 
 /* What a killed command or engine has left needs somebody to see to it. */
 static cof_result note_left(struct disk_known *known, const struct disk *disk,
-			    const struct disk_open_state *state, struct header_notes *notes,
+			    const struct disk_open_state *state, struct finding_list *notes,
 			    struct cof_error *err)
 {
 	struct cof_error dead = { 0 };
@@ -29,9 +28,7 @@ static cof_result note_left(struct disk_known *known, const struct disk *disk,
 	}
 	if (!disk || disk->ready)
 		return COF_OK;
-	return header_notes_add(notes, err, "%s is %s: `coffer disk %s %s` finishes that",
-				disk->name, disk_work_word(disk), disk_work_verb(disk),
-				disk_work_name(disk));
+	return disk_note_work(disk, notes, err);
 }
 
 /* Whether the line of a disk leads to a device with the header of another one. */
@@ -47,39 +44,16 @@ static bool is_of_other(const struct crypttab_entry *line, const struct disk *di
 
 /* Says of such a line what mends it. */
 static cof_result note_line(struct cli_call *call, const struct crypttab_entry *line,
-			    struct header_notes *notes, struct cof_error *err)
+			    struct finding_list *notes, struct cof_error *err)
 {
-	return header_notes_add(notes, err,
-				"the line %s in %s names another disk, %s: `coffer disk "
-				"repair-crypttab` mends it",
-				line->name, call->paths->crypttab, line->source);
-}
-
-/* Says where the key of a disk is, if it is not in the vault alone, and whether it is there. */
-static cof_result note_key(const struct disk *disk, struct header_notes *notes,
-			   struct cof_error *err)
-{
-	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
-	struct cof_error missing = { 0 };
-
-	if (disk->key_left[0])
-		TRY(header_notes_add(notes, err,
-				     "the key file %s of %s is to be removed still: `coffer key "
-				     "relocate` finishes that",
-				     disk->key_left, disk->name));
-	if (!disk->key_file[0])
-		return COF_OK;
-	if (!cof_failed(key_place_read(disk, &key, &missing)))
-		return header_notes_add(
-			notes, err, "the key of %s is in %s%s", disk->name, disk->key_file,
-			disk->key_only ? ", and the vault has no copy of it" : " and in the vault");
-	return header_notes_add(notes, err, "%s: %s%s%s: `%s`", disk->name, missing.text,
-				missing.cause[0] ? "; " : "", missing.cause, missing.remedy);
+	return finding_note(
+		notes, AREA_CRYPTTAB, COF_E_REFUSED, line->name, "coffer disk repair-crypttab", err,
+		"its line in %s names another disk, %s", call->paths->crypttab, line->source);
 }
 
 /* One disk of the vault, or of none. */
 static cof_result add_status(struct cli_call *call, struct disk_known *known, const char *name,
-			     struct header_work *work, struct header_notes *notes,
+			     struct header_work *work, struct finding_list *notes,
 			     struct table *table, struct json *disks, struct cof_error *err)
 {
 	const struct disk *disk = disk_set_find(&known->disks, name, NULL);
@@ -111,7 +85,7 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	json_set_text(json, "key_file", disk && disk->key_file[0] ? disk->key_file : NULL);
 	json_set_bool(json, "key_only", disk && disk->key_only);
 	if (disk)
-		TRY(note_key(disk, notes, err));
+		TRY(disk_note_key(disk, notes, err));
 	json_set_bool(json, "header_copy", has_copy);
 	json_set_bool(json, "crypttab", has_line);
 	json_set_bool(json, "crypttab_other", other);
@@ -161,7 +135,7 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 					       "HEADER COPY", "CRYPTTAB", NULL };
 	_cleanup_(disk_known_done) struct disk_known known = { 0 };
 	_cleanup_(header_work_done) struct header_work work = { 0 };
-	_cleanup_(header_notes_done) struct header_notes notes = { 0 };
+	_cleanup_(finding_list_done) struct finding_list notes = { 0 };
 	_cleanup_(table_freep) struct table *table = NULL;
 	struct json *document = json_new_object();
 	struct json *disks = json_new_array();
@@ -183,7 +157,7 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 		cli_say(call, known.vault ? "the vault has no disks" : "there is no vault");
 	else if (!call->json)
 		TRY(table_print(table, stdout, err));
-	header_notes_say(call, &notes);
+	finding_list_say(call, &notes);
 	return findings_result(&known.findings, err);
 }
 

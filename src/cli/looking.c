@@ -12,10 +12,13 @@ void findings_keep(struct findings *findings, cof_result result, const struct co
 {
 	if (!cof_failed(result))
 		return;
+	/* Without memory for a finding, the first one tells. */
+	if (findings->list)
+		cof_ignore(finding_add(findings->list, AREA_VAULT, found, NULL));
 	if (findings->first.code == COF_E_NONE)
 		findings->first = *found;
-	else if (strcmp(findings->first.text, found->text) != 0 ||
-		 strcmp(findings->first.subject, found->subject) != 0)
+	else if (!findings->list && (strcmp(findings->first.text, found->text) != 0 ||
+				     strcmp(findings->first.subject, found->subject) != 0))
 		cli_report(found);
 }
 

@@ -7,13 +7,16 @@
  * ends with what it found.
  */
 
-#include "cli.h"
+#include "finding.h"
 #include "vault.h"
 
-/** struct findings - what is wrong; the verb fails with the first, the others are reported at once
+/**
+ * struct findings - what is wrong with the vault; the verb fails with the first
+ * @list: gets all of them; NULL: those but the first are reported at once
  */
 struct findings {
 	struct cof_error first;
+	struct finding_list *list;
 };
 
 /** findings_keep() - whatever failure it is */

@@ -4,7 +4,11 @@
 #include "audit_line.h"
 #include "status_line.h"
 
-#define DAY_SECONDS 86400
+#define DAY_SECONDS   86400
+#define DUE_DAYS      90   /* our own: a quarter */
+#define AHEAD_SECONDS 3600 /* clocks are put right by less */
+#define MAKE_BACKUP   "coffer backup create FILE"
+#define TRY_BACKUP    "coffer drill FILE"
 
 void status_backup_done(struct status_backup *notes)
 {
@@ -43,18 +47,51 @@ static uint64_t changes_since(const struct status_backup *notes)
 	return notes->revision > revision ? notes->revision - revision : 0;
 }
 
-void status_backup_warn(const struct status_backup *notes, status_visit_warning visit,
-			void *context)
+/* What is due of one of the two. */
+static cof_result judge_age(const struct status_backup *notes, const struct json *note,
+			    const char *what, const char *remedy, struct finding_list *list,
+			    struct cof_error *err)
+{
+	const char *text = json_get_text(note, "time");
+	int64_t when = 0;
+
+	if (!text || cof_failed(audit_time_parse(text, &when, NULL)))
+		return COF_OK;
+	if (when > notes->now + AHEAD_SECONDS)
+		return finding_note(list, AREA_SYSTEM, COF_E_FAILED, "clock", "timedatectl status",
+				    err, "the last %s was made at %.40s, which is still to come",
+				    what, text);
+	if (notes->now - when <= DUE_DAYS * DAY_SECONDS)
+		return COF_OK;
+	return finding_note(list, AREA_BACKUP, COF_E_FAILED, "", remedy, err,
+			    "the last %s was %lld days ago", what,
+			    (long long)(notes->now - when) / DAY_SECONDS);
+}
+
+cof_result status_backup_findings(const struct status_backup *notes, bool never,
+				  struct finding_list *list, struct cof_error *err)
 {
 	unsigned long long changes = changes_since(notes);
-	char text[128];
+	unsigned long long fails = json_get_uint(notes->drill, "fails", 0);
 
-	(void)snprintf(text, sizeof(text),
-		       "the last backup lacks %llu change%s: `coffer backup create FILE` makes a "
-		       "new one",
-		       changes, changes == 1 ? "" : "s");
+	if (!notes->backup && never)
+		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
+				 "there was never a backup"));
 	if (notes->backup && changes > 0)
-		visit(text, context);
+		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
+				 "the last backup lacks %llu change%s", changes,
+				 changes == 1 ? "" : "s"));
+	else if (notes->backup)
+		TRY(judge_age(notes, notes->backup, "backup", MAKE_BACKUP, list, err));
+	if (!notes->drill)
+		return !never ? COF_OK
+			      : finding_note(list, AREA_BACKUP, COF_E_FAILED, "", TRY_BACKUP, err,
+					     "no backup was ever tried by a drill");
+	if (fails > 0)
+		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", TRY_BACKUP, err,
+				 "at the last drill %llu disk%s would not have opened", fails,
+				 fails == 1 ? "" : "s"));
+	return judge_age(notes, notes->drill, "drill", TRY_BACKUP, list, err);
 }
 
 static void print_drill(const struct status_backup *notes, FILE *file)

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "json.h"
+#include "finding.h"
 
 /**
  * struct status_backup - owned notes, each NULL where there is none
@@ -24,11 +24,14 @@ struct status_backup {
 };
 void status_backup_done(struct status_backup *notes);
 
-/** status_visit_warning - called for each warning; borrowed */
-typedef void (*status_visit_warning)(const char *text, void *context);
-/** status_backup_warn() - of a last backup that lacks what was changed since */
-void status_backup_warn(const struct status_backup *notes, status_visit_warning visit,
-			void *context);
+/**
+ * status_backup_findings() - add what is due: a backup that lacks what was changed since, one or a
+ * drill of long ago, and what was made in the future
+ * @never: also that there was none
+ * Fails: COF_E_NOMEM
+ */
+cof_result status_backup_findings(const struct status_backup *notes, bool never,
+				  struct finding_list *list, struct cof_error *err);
 /** status_backup_print() - a line on each */
 void status_backup_print(const struct status_backup *notes, FILE *file);
 /** status_backup_json() - add "backup" and "drill" to the document, null where there was none */

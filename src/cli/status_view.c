@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "luks.h"
 #include "number.h"
 #include "status_line.h"
 #include "status_view.h"
@@ -32,27 +33,6 @@ const char *status_mirror_name(const struct vault_mirror *mirror)
 	return mirror_names[mirror->state];
 }
 
-const char *status_header_warning(enum vault_header header)
-{
-	static const char *const warnings[] = {
-		[VAULT_HEADER_KEPT] = "",
-		[VAULT_HEADER_CHANGED] =
-			"the header was changed by another tool: `coffer unlock --passphrase-file "
-			"FILE` copies it into the keystore and to the mirrors",
-		[VAULT_HEADER_OLDER] = "the header is older than its copy: unlock methods that "
-				       "were added or removed since are not as they were; `coffer "
-				       "backup restore --header-only` puts the newer one back",
-		[VAULT_HEADER_DAMAGED] =
-			"the header is damaged, it differs from its copy: `coffer backup restore "
-			"--header-only` puts the copy back",
-		[VAULT_HEADER_FORGED] =
-			"the header's copy in the keystore was altered, and not by coffer: `coffer "
-			"unlock --passphrase-file FILE` writes it again; find out who did that",
-	};
-
-	return warnings[header];
-}
-
 struct json *slots_json(const struct vault_slot *slots, size_t count)
 {
 	struct json *array = json_new_array();
@@ -70,81 +50,6 @@ struct json *slots_json(const struct vault_slot *slots, size_t count)
 		json_add(array, slot);
 	}
 	return array;
-}
-
-/* Whether any slot opens with a recovery key. */
-static bool has_recovery(const struct status_facts *facts)
-{
-	for (size_t i = 0; i < facts->slot_count; i++)
-		if (strcmp(facts->slots[i].method, "recovery") == 0)
-			return true;
-	return false;
-}
-
-/* How many slots there are of those that open without a person. */
-static size_t count_unattended(const struct status_facts *facts)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < facts->slot_count; i++)
-		count += facts->slots[i].unattended;
-	return count;
-}
-
-/* Says of a mirror that it is no second place. */
-static void warn_of_nearness(const struct vault_mirror *mirror, status_visit_warning visit,
-			     void *context)
-{
-	char text[640];
-
-	(void)snprintf(
-		text, sizeof(text),
-		"the mirror %.400s is on the same file system as the vault, and is lost with "
-		"it: is what belongs there mounted?",
-		mirror->folder);
-	visit(text, context);
-}
-
-void status_warnings(const struct status_facts *facts, status_visit_warning visit, void *context)
-{
-	char text[1280];
-
-	if (facts->state == STATUS_ABSENT) {
-		(void)snprintf(text, sizeof(text), "%.900s; try: %.300s", facts->copy_cause,
-			       facts->copy_remedy);
-		if (facts->copy_cause[0])
-			visit(text, context);
-		return;
-	}
-	if (!facts->header_unknown && facts->header != VAULT_HEADER_KEPT)
-		visit(status_header_warning(facts->header), context);
-	if (!has_recovery(facts) && !facts->header_missing)
-		visit("the vault has no recovery key: `coffer enroll recovery` makes one", context);
-	if (facts->slot_count > 0 && count_unattended(facts) == facts->slot_count)
-		visit("every unlock method works without a person: whoever takes the machine has "
-		      "the data",
-		      context);
-	if (facts->mirror_count == 0 && !facts->mirrors_unknown)
-		visit("the vault is in this folder alone: a line \"mirror = DIR\" in coffer.conf "
-		      "keeps a copy elsewhere",
-		      context);
-	for (size_t i = 0; i < facts->mirror_count; i++) {
-		const struct vault_mirror *mirror = &facts->mirrors[i];
-
-		if (mirror->with_vault)
-			warn_of_nearness(mirror, visit, context);
-		if (mirror->state == MIRROR_CURRENT)
-			continue;
-		(void)snprintf(text, sizeof(text), "the mirror %s %s %s%s%s%s%s", mirror->folder,
-			       mirror->state == MIRROR_FAILED ? "has" : "is",
-			       mirror_names[mirror->state], mirror->reason[0] ? ": " : "",
-			       mirror->reason, mirror->remedy[0] ? "; try: " : "", mirror->remedy);
-		visit(text, context);
-	}
-	if (facts->notes && !facts->keystore_unknown)
-		status_backup_warn(facts->notes, visit, context);
-	for (char *const *note = facts->disk_notes; note && *note; note++)
-		visit(*note, context);
 }
 
 struct json *mirrors_json(const struct vault_mirror *mirrors, size_t count)
@@ -190,7 +95,7 @@ static struct json *vault_json(const struct status_facts *facts)
 	set_unless_unknown(vault, "revision", facts->revision, facts);
 	json_set_text(vault, "created",
 		      facts->created ? time_format(facts->created, created) : NULL);
-	json_set_bool(vault, "recovery", has_recovery(facts));
+	json_set_bool(vault, "recovery", status_has_recovery(facts));
 	json_set_text(vault, "header",
 		      facts->header_missing   ? "missing"
 		      : facts->header_unknown ? "unknown"
@@ -218,14 +123,26 @@ static struct json *agent_json(const struct agent_status *agent)
 	return json;
 }
 
-/* How many disks there are. */
-static size_t count_disks(const struct status_facts *facts)
+/* How many disks are in this state. */
+static size_t count_state(const struct status_facts *facts, const char *state)
 {
 	size_t count = 0;
 
-	while (facts->disks && facts->disks[count])
-		count++;
+	for (size_t i = 0; i < facts->disk_count; i++)
+		count += strcmp(facts->disks[i].state, state) == 0;
 	return count;
+}
+
+/* One disk as JSON. */
+static struct json *disk_json(const struct status_disk *disk)
+{
+	struct json *json = json_new_object();
+
+	json_set_text(json, "name", disk->name);
+	json_set_text(json, "state", disk->state);
+	json_set_known(json, "source", disk->source);
+	json_set_known(json, "header", disk->header);
+	return json;
 }
 
 /* What is known of the disks. */
@@ -233,33 +150,34 @@ static struct json *disks_json(const struct status_facts *facts)
 {
 	struct json *disks = json_new_object();
 	struct json *names = json_new_array();
+	struct json *all = json_new_array();
 
-	for (size_t i = 0; i < count_disks(facts); i++)
-		json_add_text(names, facts->disks[i]);
-	set_unless_unknown(disks, "known", count_disks(facts), facts);
-	set_unless_unknown(disks, "open", facts->disks_open, facts);
-	set_unless_unknown(disks, "dead", facts->disks_dead, facts);
+	for (size_t i = 0; i < facts->disk_count; i++) {
+		json_add_text(names, facts->disks[i].name);
+		json_add(all, disk_json(&facts->disks[i]));
+	}
+	set_unless_unknown(disks, "known", facts->disk_count, facts);
+	set_unless_unknown(disks, "open", count_state(facts, "open"), facts);
+	set_unless_unknown(disks, "dead", count_state(facts, "dead"), facts);
 	json_set(disks, "names", names);
+	json_set(disks, "disks", all);
 	return disks;
-}
-
-/* Puts one warning into the array. */
-static void add_warning(const char *text, void *context)
-{
-	json_add_text(context, text);
 }
 
 struct json *status_json(const struct status_facts *facts)
 {
 	struct json *document = json_new_object();
 	struct json *warnings = json_new_array();
+	char text[FINDING_TEXT_CHARS];
 
 	json_set(document, "vault", vault_json(facts));
 	json_set(document, "agent", agent_json(&facts->agent));
 	json_set(document, "disks", disks_json(facts));
 	if (facts->notes)
 		status_backup_json(facts->notes, document);
-	status_warnings(facts, add_warning, warnings);
+	for (size_t i = 0; facts->findings && i < facts->findings->count; i++)
+		if (!facts->findings->items[i].advice)
+			json_add_text(warnings, finding_text(&facts->findings->items[i], text));
 	json_set(document, "warnings", warnings);
 	return document;
 }
@@ -299,16 +217,23 @@ static void print_identity(const struct status_facts *facts, FILE *file)
 		    (unsigned long long)facts->revision, created[0] ? ", created " : "", created);
 }
 
-/* The lines on the unlock methods. */
+/* The line on the unlock methods. */
 static void print_methods(const struct status_facts *facts, FILE *file)
 {
-	for (size_t i = 0; i < facts->slot_count; i++) {
+	char text[LUKS_SLOTS_MAX *
+		  (sizeof(facts->slots->method) + sizeof(facts->slots->label) + 16)] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < facts->slot_count && len < sizeof(text); i++) {
 		const struct vault_slot *slot = &facts->slots[i];
 		bool labelled = slot->label[0] != '\0';
 
-		status_line(file, i ? "" : "unlock", "slot %d: %s%s%s%s", slot->number,
-			    slot->method, labelled ? " \"" : "", slot->label, labelled ? "\"" : "");
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%sslot %d: %s%s%s%s",
+					i ? ", " : "", slot->number, slot->method,
+					labelled ? " \"" : "", slot->label, labelled ? "\"" : "");
 	}
+	if (facts->slot_count > 0)
+		status_line(file, "unlock", "%s", text);
 }
 
 /* The lines on the mirrors. */
@@ -334,32 +259,78 @@ static void print_check(const struct status_facts *facts, FILE *file)
 		    facts->mirror_count, facts->mirror_count == 1 ? "" : "s", away);
 }
 
-/* Prints one warning. */
-static void print_warning(const char *text, void *context)
+/* Prints the warnings. */
+static void print_warnings(const struct status_facts *facts, FILE *file)
 {
-	status_line(context, "warning", "%s", text);
+	char text[FINDING_TEXT_CHARS];
+
+	for (size_t i = 0; facts->findings && i < facts->findings->count; i++)
+		if (!facts->findings->items[i].advice)
+			status_line(file, "warning", "%s",
+				    finding_text(&facts->findings->items[i], text));
 }
 
-/* The line on the disks. */
+/* Whether a disk is as it should be, so that it is left out where there are many. */
+static bool is_plain(const struct status_disk *disk)
+{
+	bool quiet = strcmp(disk->state, "open") == 0 || strcmp(disk->state, "closed") == 0;
+
+	return quiet && (!disk->header[0] || strcmp(disk->header, "good") == 0);
+}
+
+/* One disk, in columns. */
+static void print_disk(const struct status_disk *disk, int name_columns, FILE *file)
+{
+	bool good = !disk->header[0] || strcmp(disk->header, "good") == 0;
+	char text[640];
+
+	(void)snprintf(text, sizeof(text), "%-*s  %-6s  %s%s%s", name_columns, disk->name,
+		       disk->state, disk->source, good ? "" : "  header ",
+		       good ? "" : disk->header);
+	for (size_t len = strlen(text); len > 0 && text[len - 1] == ' '; len--)
+		text[len - 1] = '\0';
+	status_line(file, "", "%s", text);
+}
+
+/* The lines on the disks: all of a few, of many those that somebody should look at. */
 static void print_disks(const struct status_facts *facts, FILE *file)
 {
+	bool few = facts->disk_count <= STATUS_DISKS_SHOWN;
+	size_t dead_count = count_state(facts, "dead");
+	size_t left_out = 0;
+	size_t shown = 0;
+	int columns = 0;
 	char dead[48] = "";
 
-	if (facts->disks_dead > 0)
-		(void)snprintf(dead, sizeof(dead), ", %zu dead", facts->disks_dead);
-	status_line(file, "disks", "%zu in the vault, %zu open%s", count_disks(facts),
-		    facts->disks_open, dead);
+	if (dead_count > 0)
+		(void)snprintf(dead, sizeof(dead), ", %zu dead", dead_count);
+	status_line(file, "disks", "%zu in the vault, %zu open%s", facts->disk_count,
+		    count_state(facts, "open"), dead);
+	for (size_t i = 0; i < facts->disk_count; i++)
+		if ((few || !is_plain(&facts->disks[i])) &&
+		    (int)strlen(facts->disks[i].name) > columns)
+			columns = (int)strlen(facts->disks[i].name);
+	for (size_t i = 0; i < facts->disk_count; i++) {
+		if (!few && is_plain(&facts->disks[i]))
+			continue;
+		if (shown++ < STATUS_DISKS_SHOWN)
+			print_disk(&facts->disks[i], columns, file);
+		else
+			left_out++;
+	}
+	if (left_out > 0)
+		status_line(file, "", "and %zu more: `coffer disk status` shows all", left_out);
 }
 
 void status_print(const struct status_facts *facts, FILE *file)
 {
 	print_state(facts, file);
 	if (facts->state == STATUS_ABSENT) {
-		if (facts->copy_cause[0] == '\0')
+		if (!facts->findings || facts->findings->count == 0)
 			status_line(file, "",
 				    "`coffer init` makes one, `coffer backup restore "
 				    "FILE` brings one back");
-		status_warnings(facts, print_warning, file);
+		print_warnings(facts, file);
 		return;
 	}
 	print_identity(facts, file);
@@ -374,5 +345,5 @@ void status_print(const struct status_facts *facts, FILE *file)
 		print_disks(facts, file);
 	if (facts->notes && !facts->keystore_unknown)
 		status_backup_print(facts->notes, file);
-	status_warnings(facts, print_warning, file);
+	print_warnings(facts, file);
 }

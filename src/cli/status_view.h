@@ -9,9 +9,25 @@
 #include <stdio.h>
 
 #include "agent.h"
+#include "finding.h"
 #include "json.h"
 #include "status_backup.h"
 #include "vault.h"
+
+#define STATUS_DISKS_SHOWN 10 /* so that the whole fits a screen of 24 lines */
+
+/**
+ * struct status_disk - one disk of the vault
+ * @state:  "open", "closed", "dead", "absent", "half-formatted", ...; static
+ * @source: the device on which it is open, or ""
+ * @header: "good", "damaged", "older", "other"; "" where that is not known; static
+ */
+struct status_disk {
+	const char *name;
+	const char *state;
+	char source[256];
+	const char *header;
+};
 
 /**
  * struct status_facts - all that status found out; borrowed
@@ -24,10 +40,9 @@
  * @checked: every record was read, and opened: there are @records; and so were the copies in
  *           @mirrors_read mirrors
  * @created: seconds since 1970, 0 when the vault is locked
- * @copy_cause, @copy_remedy: of a vault that is absent: the copy that a mirror has; ""
- * @disks:   names of the disks that the vault knows, NULL-terminated; may be NULL
+ * @disks:   those that the vault knows
  * @notes:   on the last backup and drill; may be NULL
- * @disk_notes: what is wrong with disks' headers, NULL-terminated; may be NULL
+ * @findings: what is wrong or due; may be NULL
  */
 struct status_facts {
 	enum { STATUS_ABSENT, STATUS_LOCKED, STATUS_UNLOCKED } state;
@@ -49,13 +64,10 @@ struct status_facts {
 	size_t mirror_count;
 	bool mirrors_unknown;
 	struct agent_status agent;
-	char copy_cause[1024];
-	char copy_remedy[512];
-	const char *const *disks;
-	size_t disks_open;
-	size_t disks_dead;
-	char *const *disk_notes;
+	const struct status_disk *disks;
+	size_t disk_count;
 	const struct status_backup *notes;
+	const struct finding_list *findings;
 };
 
 /** status_json() - the whole document */
@@ -74,10 +86,17 @@ char *status_time_left(uint64_t seconds, char out[static STATUS_TIME_CHARS]);
 
 /** status_mirror_name() - "current", "behind", "away", "failed", "newer", "damaged" */
 const char *status_mirror_name(const struct vault_mirror *mirror);
-/** status_header_warning() - what to do about a header that is not VAULT_HEADER_KEPT */
-const char *status_header_warning(enum vault_header header);
+/* ---- what is wrong or due (status_findings.c) ---- */
 
-/** status_warnings() - what a person should do something about */
-void status_warnings(const struct status_facts *facts, status_visit_warning visit, void *context);
+/** status_has_recovery() - whether any slot opens with a recovery key */
+bool status_has_recovery(const struct status_facts *facts);
+/** status_header_error() - what is wrong with a header that is not VAULT_HEADER_KEPT, and what to
+ * do about it */
+void status_header_error(enum vault_header header, struct cof_error *ret_error);
+/** status_header_warning() - the same as one line; returns @out */
+char *status_header_warning(enum vault_header header, char out[static FINDING_TEXT_CHARS]);
+/** status_findings() - add what a person should do something about. Fails: COF_E_NOMEM */
+cof_result status_findings(const struct status_facts *facts, struct finding_list *list,
+			   struct cof_error *err);
 
 #endif

@@ -111,6 +111,7 @@ static void settle_through_agent(struct cli_call *call, struct vault *vault)
 static void settle(struct cli_call *call, struct vault *vault)
 {
 	enum vault_header header;
+	char text[FINDING_TEXT_CHARS];
 
 	settle_mirrors(call, vault);
 	if (vault_header_mended(vault))
@@ -118,7 +119,7 @@ static void settle(struct cli_call *call, struct vault *vault)
 			   "it was written again from the header: find out who did that");
 	if (!call->quiet && !cof_failed(vault_header_state(vault, &header, NULL)) &&
 	    header != VAULT_HEADER_KEPT)
-		log_notice("%s", status_header_warning(header));
+		log_notice("%s", status_header_warning(header, text));
 }
 
 /* Whether there is nothing to unlock. Asking again copies a header that another tool has changed,
@@ -126,6 +127,7 @@ static void settle(struct cli_call *call, struct vault *vault)
 static bool is_settled(struct cli_call *call, struct vault *vault)
 {
 	enum vault_header header;
+	char text[FINDING_TEXT_CHARS];
 
 	if (cli_value(call, "passphrase-file") || cli_value(call, "key-file") ||
 	    cli_value(call, "for") || cli_flag(call, "accept-older"))
@@ -135,7 +137,7 @@ static bool is_settled(struct cli_call *call, struct vault *vault)
 	if (header == VAULT_HEADER_CHANGED && cli_on_terminal(call))
 		return false;
 	if (!call->quiet)
-		log_notice("%s", status_header_warning(header));
+		log_notice("%s", status_header_warning(header, text));
 	return true;
 }
 

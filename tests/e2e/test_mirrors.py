@@ -71,7 +71,7 @@ def test_newer_mirror_is_called_newer_and_the_way_back_works(coffer, diverged, d
     assert states_of(coffer) == ["newer", "current"]
     status = coffer.run("status")
     remedy = next(line for line in status.out.splitlines()
-                  if str(diverged[0]) in line and "try:" in line).split("try: ")[1]
+                  if f"{diverged[0]} is newer" in line).split("try: ")[1].strip("`")
     assert remedy.index("mv ") < remedy.index("cp -a ")
     refused = coffer.run("unlock", *coffer.secret(), expect=DAMAGED)
     assert remedy.split(" && ")[1] in refused.err

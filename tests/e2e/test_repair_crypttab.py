@@ -184,7 +184,7 @@ def test_status_says_that_a_line_names_another_disk(coffer, two):
                   for disk in two]
     coffer.crypttab.write_text(f"{kept.replace(str(two[0].file), two[1].node)}\n{lost}\n")
     told = coffer.run("disk", "status", *coffer.secret())
-    assert f"line {two[0].volume} in {coffer.crypttab} names another disk" in told.out
+    assert f"{two[0].volume}: its line in {coffer.crypttab} names another disk" in told.out
     assert "`coffer disk repair-crypttab`" in told.out and "other" in told.out
     known = {found["name"]: found
              for found in coffer.run("disk", "status", "--json", *coffer.secret()).disks}

@@ -41,6 +41,55 @@ static bool shows(const char *backup, const char *drill, const char *text)
 	return strstr(lines, text);
 }
 
+/* The first finding for these notes, "" for none; returns @out. */
+static char *finds(const char *backup, const char *drill, char out[static FINDING_TEXT_CHARS])
+{
+	_cleanup_(finding_list_done) struct finding_list list = { 0 };
+	struct status_backup notes = notes_of(backup, drill);
+
+	out[0] = '\0';
+	assert_ok(status_backup_findings(&notes, false, &list, NULL));
+	if (list.count > 0)
+		(void)finding_text(&list.items[0], out);
+	status_backup_done(&notes);
+	return out;
+}
+
+static void test_status_backup_of_long_ago_is_due(void **state)
+{
+	char text[FINDING_TEXT_CHARS];
+
+	assert_string_equal(finds(NULL, NULL, text), "");
+	assert_string_equal(
+		finds("{\"time\":\"2026-08-23T17:00:00Z\",\"revision\":12}", NULL, text), "");
+	assert_string_equal(
+		finds("{\"time\":\"2026-08-21T17:00:00Z\",\"revision\":12}", NULL, text),
+		"the last backup was 91 days ago; try: `coffer backup create FILE`");
+	assert_string_equal(finds(NULL, "{\"time\":\"2025-11-20T17:00:00Z\"}", text),
+			    "the last drill was 365 days ago; try: `coffer drill FILE`");
+}
+
+static void test_status_backup_of_the_future_tells_of_the_clock(void **state)
+{
+	char text[FINDING_TEXT_CHARS];
+
+	assert_string_equal(
+		finds("{\"time\":\"2026-11-20T17:59:00Z\",\"revision\":12}", NULL, text), "");
+	assert_non_null(
+		strstr(finds("{\"time\":\"2027-01-01T00:00:00Z\",\"revision\":12}", NULL, text),
+		       "clock: the last backup was made at 2027-01-01T00:00:00Z, which is "
+		       "still to come"));
+}
+
+static void test_status_backup_failed_drill_is_due(void **state)
+{
+	char text[FINDING_TEXT_CHARS];
+
+	assert_string_equal(finds(NULL, "{\"time\":\"2026-11-20T16:00:00Z\",\"fails\":2}", text),
+			    "at the last drill 2 disks would not have opened; try: `coffer drill "
+			    "FILE`");
+}
+
 static void test_status_backup_says_never(void **state)
 {
 	assert_true(shows(NULL, NULL, "backup     never: `coffer backup create FILE`\n"));
@@ -113,6 +162,9 @@ static void test_status_backup_json_has_both_or_null(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_status_backup_of_long_ago_is_due),
+		cmocka_unit_test(test_status_backup_of_the_future_tells_of_the_clock),
+		cmocka_unit_test(test_status_backup_failed_drill_is_due),
 		cmocka_unit_test(test_status_backup_says_never),
 		cmocka_unit_test(test_status_backup_says_how_long_ago),
 		cmocka_unit_test(test_status_backup_counts_one_change),

@@ -15,30 +15,40 @@ static const struct vault_slot tpm = { .number = 2, .method = "tpm2", .unattende
 
 static const struct vault_mirror current = { .folder = "/mnt/usb", .state = MIRROR_CURRENT };
 
-static void count_warning(const char *text, void *context)
-{
-	assert_true(text[0] != '\0');
-	++*(size_t *)context;
-}
-
 /* How many warnings these facts give. */
 static size_t warnings_of(const struct status_facts *facts)
 {
-	size_t count = 0;
+	_cleanup_(finding_list_done) struct finding_list list = { 0 };
 
-	status_warnings(facts, count_warning, &count);
-	return count;
+	assert_ok(status_findings(facts, &list, NULL));
+	for (size_t i = 0; i < list.count; i++)
+		assert_true(list.items[i].error.text[0] != '\0');
+	return list.count;
+}
+
+/* The first of them as a line; returns @out. */
+static char *first_warning(const struct status_facts *facts, char out[static FINDING_TEXT_CHARS])
+{
+	_cleanup_(finding_list_done) struct finding_list list = { 0 };
+
+	assert_ok(status_findings(facts, &list, NULL));
+	assert_true(list.count > 0);
+	return finding_text(&list.items[0], out);
 }
 
 /* The screen for these facts, to be freed. */
 static char *screen_of(const struct status_facts *facts)
 {
+	_cleanup_(finding_list_done) struct finding_list list = { 0 };
+	struct status_facts all = *facts;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *file = open_memstream(&text, &len);
 
 	assert_non_null(file);
-	status_print(facts, file);
+	assert_ok(status_findings(facts, &list, NULL));
+	all.findings = &list;
+	status_print(&all, file);
 	assert_int_equal(fclose(file), 0);
 	return text;
 }
@@ -132,11 +142,6 @@ static void test_warnings_only_unattended_is_named(void **state)
 	assert_int_equal(warnings_of(&facts), 2);
 }
 
-static void keep_text(const char *text, void *context)
-{
-	(void)snprintf(context, 256, "%s", text);
-}
-
 static void test_warnings_mirror_that_failed_has_failed(void **state)
 {
 	const struct vault_slot slots[] = { passphrase, recovery };
@@ -148,10 +153,9 @@ static void test_warnings_mirror_that_failed_has_failed(void **state)
 				      .slot_count = 2,
 				      .mirrors = mirrors,
 				      .mirror_count = 1 };
-	char text[256] = "";
+	char text[FINDING_TEXT_CHARS];
 
-	status_warnings(&facts, keep_text, text);
-	assert_string_equal(text, "the mirror /b has failed: no room");
+	assert_string_equal(first_warning(&facts, text), "the mirror /b has failed: no room");
 }
 
 static void test_warnings_mirror_on_the_vaults_file_system_is_named(void **state)
@@ -165,10 +169,10 @@ static void test_warnings_mirror_on_the_vaults_file_system_is_named(void **state
 				      .slot_count = 2,
 				      .mirrors = mirrors,
 				      .mirror_count = 1 };
-	char text[256] = "";
+	char text[FINDING_TEXT_CHARS];
 
-	status_warnings(&facts, keep_text, text);
-	assert_non_null(strstr(text, "the mirror /b is on the same file system as the vault"));
+	assert_non_null(strstr(first_warning(&facts, text),
+			       "the mirror /b is on the same file system as the vault"));
 }
 
 static void test_warnings_mirror_away_is_named(void **state)
@@ -202,7 +206,10 @@ static void test_json_absent_vault_has_state_and_folder(void **state)
 static void test_json_locked_vault_has_its_facts(void **state)
 {
 	const struct vault_slot slots[] = { passphrase, recovery };
-	const char *const disks[] = { "enc-a", "enc-b", NULL };
+	const struct status_disk disks[] = {
+		{ .name = "enc-a", .state = "open", .source = "/dev/sda", .header = "good" },
+		{ .name = "enc-b", .state = "dead", .header = "" },
+	};
 	struct status_facts facts = { .state = STATUS_LOCKED,
 				      .folder = "/v",
 				      .uuid = "u",
@@ -211,8 +218,7 @@ static void test_json_locked_vault_has_its_facts(void **state)
 				      .slots = slots,
 				      .slot_count = 2,
 				      .disks = disks,
-				      .disks_open = 1,
-				      .disks_dead = 1 };
+				      .disk_count = 2 };
 	_cleanup_json_ struct json *json = status_json(&facts);
 	const struct json *vault = json_get(json, "vault");
 
@@ -289,7 +295,7 @@ static void test_screen_absent_vault_says_how_to_make_one(void **state)
 static void test_screen_unlocked_vault_shows_all(void **state)
 {
 	const struct vault_mirror mirror = { .folder = "/m", .state = MIRROR_BEHIND };
-	const char *const disks[] = { "enc-a", NULL };
+	const struct status_disk disk = { .name = "enc-a", .state = "closed", .header = "damaged" };
 	struct status_facts facts = {
 		.state = STATUS_UNLOCKED,
 		.folder = "/v",
@@ -298,7 +304,8 @@ static void test_screen_unlocked_vault_shows_all(void **state)
 		.slot_count = 1,
 		.mirrors = &mirror,
 		.mirror_count = 1,
-		.disks = disks,
+		.disks = &disk,
+		.disk_count = 1,
 		.agent = { .running = true, .unlocked = true, .seconds_left = 3660 },
 	};
 	_cleanup_free_ char *text = screen_of(&facts);
@@ -308,7 +315,31 @@ static void test_screen_unlocked_vault_shows_all(void **state)
 	assert_non_null(strstr(text, "slot 0: passphrase"));
 	assert_non_null(strstr(text, "/m  behind"));
 	assert_non_null(strstr(text, "1 in the vault, 0 open"));
+	assert_non_null(strstr(text, "           enc-a  closed    header damaged\n"));
 	assert_non_null(strstr(text, "warning    the vault has no recovery key"));
+}
+
+static void test_screen_of_many_disks_shows_those_to_look_at(void **state)
+{
+	struct status_disk disks[40];
+	struct status_facts facts = { .state = STATUS_LOCKED, .folder = "/v", .disks = disks };
+	char names[40][16];
+
+	for (size_t i = 0; i < 40; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "enc-%zu", i);
+		disks[i] =
+			(struct status_disk){ .name = names[i], .state = "open", .header = "good" };
+	}
+	facts.disk_count = STATUS_DISKS_SHOWN;
+	assert_true(shows(&facts, "enc-9 "));
+	facts.disk_count = 40;
+	assert_false(shows(&facts, "enc-9 "));
+	disks[9].state = "dead";
+	assert_true(shows(&facts, "enc-9  dead"));
+	assert_true(shows(&facts, "40 in the vault, 39 open, 1 dead"));
+	for (size_t i = 0; i < 40; i++)
+		disks[i].header = "older";
+	assert_true(shows(&facts, "and 30 more: `coffer disk status` shows all"));
 }
 
 int main(void)
@@ -332,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_json_endless_agent_has_no_time),
 		cmocka_unit_test(test_screen_absent_vault_says_how_to_make_one),
 		cmocka_unit_test(test_screen_unlocked_vault_shows_all),
+		cmocka_unit_test(test_screen_of_many_disks_shows_those_to_look_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

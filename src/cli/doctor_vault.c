@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What `coffer doctor` looks at in the vault, and of its disks.
+ */
+
+#include <string.h>
+
+#include "disk_result.h"
+#include "doctor.h"
+#include "unlocking.h"
+
+/* Says that what needs the keys was not looked at. */
+static cof_result note_locked(struct doctor *doctor, struct cof_error *err)
+{
+	struct cof_error locked = { .code = COF_E_LOCKED };
+
+	(void)snprintf(locked.text, sizeof(locked.text), "the vault is locked");
+	(void)snprintf(locked.cause, sizeof(locked.cause),
+		       "records, seals, mirrors, the headers of disks and crypttab were not "
+		       "compared with the keys");
+	(void)snprintf(locked.remedy, sizeof(locked.remedy),
+		       "coffer unlock; or --passphrase-file FILE; --fast leaves all that out");
+	return finding_add(&doctor->gathered.list, AREA_VAULT, &locked, err);
+}
+
+/* Which whole copy is to take the place of a damaged keystore. */
+static void add_remedies(struct doctor *doctor)
+{
+	struct finding_list *list = &doctor->gathered.list;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct cof_error *error = &list->items[i].error;
+
+		if (strcmp(list->items[i].area, AREA_VAULT) == 0)
+			cof_ignore(vault_explain_damage(doctor->call->paths,
+							(cof_result){ error->code }, error));
+	}
+}
+
+/* Whether the keys can be had without a question. */
+static cof_result can_unlock(struct doctor *doctor, bool *ret_can, struct cof_error *err)
+{
+	struct agent_status agent = { 0 };
+
+	*ret_can = false;
+	if (doctor->fast)
+		return COF_OK;
+	TRY(agent_query(doctor->call->paths, &agent, err));
+	*ret_can = cli_is_given(doctor->call) || agent.unlocked;
+	return COF_OK;
+}
+
+cof_result doctor_vault(struct doctor *doctor, struct cof_error *err)
+{
+	struct status_gathered *gathered = &doctor->gathered;
+	struct status_spec spec = { .list_damage = true };
+
+	if (!vault_exists(doctor->call->paths))
+		return cli_raise_absent(doctor->call, err);
+	TRY(can_unlock(doctor, &spec.check, err));
+	if (!doctor->fast && !spec.check)
+		TRY(note_locked(doctor, err));
+	TRY(status_gather(doctor->call, &spec, gathered, err));
+	add_remedies(doctor);
+	return COF_OK;
+}
+
+cof_result doctor_backup(struct doctor *doctor, struct cof_error *err)
+{
+	return status_backup_findings(&doctor->gathered.backups, true, &doctor->gathered.list, err);
+}
+
+/* The devices that have the header of a disk, if there are several, in words. */
+static size_t name_twins(const struct disk_finder *finder, const struct disk *disk, char *out,
+			 size_t room)
+{
+	size_t count = 0;
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < finder->devices.count; i++) {
+		const struct device *device = finder->devices.items[i];
+
+		if (device->multipath_map[0] || strcmp(finder->uuids[i], disk->uuid) != 0)
+			continue;
+		if (len < room)
+			len += (size_t)snprintf(out + len, room - len, "%s%s", count ? " and " : "",
+						device->node);
+		count++;
+	}
+	return count;
+}
+
+/* Whether the disk called @name is absent, as far as was found out. */
+static bool is_absent(const struct status_gathered *gathered, const char *name)
+{
+	for (size_t i = 0; i < gathered->facts.disk_count; i++)
+		if (strcmp(gathered->disks[i].name, name) == 0)
+			return strcmp(gathered->disks[i].state, "absent") == 0;
+	return false;
+}
+
+/* A disk that is not there is no fault of this machine's, but somebody may miss it. */
+static cof_result advise_absent(const struct disk *disk, struct finding_list *list,
+				struct cof_error *err)
+{
+	struct finding absent = { .area = AREA_DISKS, .advice = true };
+
+	absent.error.code = COF_E_NOENT;
+	(void)snprintf(absent.error.subject, sizeof(absent.error.subject), "%s", disk->name);
+	(void)snprintf(absent.error.text, sizeof(absent.error.text), "is not attached%s%s",
+		       disk->serial[0] ? ", serial number " : "", disk->serial);
+	(void)snprintf(absent.error.remedy, sizeof(absent.error.remedy),
+		       "attach it; or coffer disk destroy %s --missing, if it is gone for good",
+		       disk->name);
+	return finding_list_add(&absent, list, err);
+}
+
+cof_result doctor_attached(struct doctor *doctor, struct cof_error *err)
+{
+	_cleanup_(disk_finder_done) struct disk_finder finder = { 0 };
+	_cleanup_(disk_set_done) struct disk_set set = { 0 };
+	struct finding_list *list = &doctor->gathered.list;
+	char nodes[256];
+
+	TRY(disk_set_load(doctor->gathered.vault, &set, err));
+	TRY(disk_finder_init(&finder, err));
+	for (size_t i = 0; i < set.count; i++) {
+		const struct disk *disk = &set.items[i];
+
+		if (name_twins(&finder, disk, nodes, sizeof(nodes)) > 1)
+			TRY(finding_note(
+				list, AREA_DISKS, COF_E_REFUSED, disk->name,
+				"detach the one that is a copy: what is written to both is "
+				"lost",
+				err, "its header is on %s", nodes));
+		if (is_absent(&doctor->gathered, disk->name))
+			TRY(advise_absent(disk, list, err));
+	}
+	return COF_OK;
+}
