@@ -195,7 +195,7 @@ def test_missing_medium_is_named(coffer, formatted, make_disk, place):
     assert refused["cause"] == f"nothing is mounted at {stick}"
     assert refused["remedy"] == f"mount {stick}"
     shown = coffer.run("disk", "status", "--passphrase-file", coffer.recovery)
-    assert f"nothing is mounted at {stick}: `mount {stick}`" in shown.out + shown.err
+    assert f"nothing is mounted at {stick}; try: mount {stick}\n" in shown.out
 
 
 def test_vault_opens_while_the_medium_is_away(coffer, formatted, make_disk, place):
