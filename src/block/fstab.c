@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define FIELDS	     4
+#define FIELDS	     6
 #define FIELDS_MIN   3
 #define SPEC_ROOM    512 /* a device's name, decoded; longer ones are nobody's we know */
 #define ESCAPE_CHARS 4	 /* a backslash and three octal digits, fstab(5) */
@@ -52,6 +52,7 @@ bool fstab_next(struct span text, size_t *at, size_t *line, struct fstab_entry *
 						   .file = fields[1],
 						   .type = fields[2],
 						   .options = fields[3],
+						   .pass = fields[5],
 						   .line = *line };
 		return true;
 	}

@@ -16,7 +16,8 @@ struct fstab_entry {
 	struct span file;
 	struct span type;
 	struct span options;
-	size_t line; /* from 1 */
+	struct span pass; /* its turn to be checked */
+	size_t line;	  /* from 1 */
 };
 
 /**

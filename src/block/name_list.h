@@ -3,7 +3,7 @@
 #define COF_BLOCK_NAME_LIST_H
 
 /*
- * NULL-terminated lists of owned texts, as struct device has them; private to this folder.
+ * NULL-terminated lists of owned texts, as struct device has them.
  */
 
 #include "cleanup.h"
