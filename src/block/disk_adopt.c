@@ -55,7 +55,10 @@ static cof_result store_key(struct adopting *adopting, struct cof_error *err)
 		job->disk.ready = false;
 		job->disk.work = DISK_WORK_ADOPT;
 		TRY(record_new(DISK_KIND, job->disk.name, &job->record, err));
-		TRY(secret_random(DISK_KEY_BYTES_DEFAULT, &job->record->secret, err));
+		if (job->secret)
+			TRY(secret_copy(slot_secret_span(job->secret), &job->record->secret, err));
+		else
+			TRY(secret_random(DISK_KEY_BYTES_DEFAULT, &job->record->secret, err));
 		json_free(TAKE(job->record->meta));
 		job->record->meta = disk_to_meta(&job->disk);
 		write.record = job->record;
@@ -65,7 +68,7 @@ static cof_result store_key(struct adopting *adopting, struct cof_error *err)
 	return fault_point("adopt/key-durable", err);
 }
 
-/* Step 2: a keyslot for the key as the vault has it now, opened with it again. */
+/* Step 2: a keyslot for the key as the vault has it now, if that opens none, and the proof. */
 static cof_result add_slot(struct adopting *adopting, const struct slot_secret *key,
 			   struct cof_error *err)
 {
@@ -73,7 +76,7 @@ static cof_result add_slot(struct adopting *adopting, const struct slot_secret *
 	struct disk_adopt_job *job = adopting->job;
 	const char *node = job->device->node;
 
-	if (job->action != ADOPT_FINISH) {
+	if (job->action != ADOPT_FINISH && !job->secret) {
 		TRY(luks_slot_add(node, NULL, job->volume_key, key, LUKS_COST_RANDOM_KEY,
 				  &job->own_slot, err));
 		job->result.changed = true;

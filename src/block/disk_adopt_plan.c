@@ -32,6 +32,7 @@ void disk_adopt_plan_done(struct disk_adopt_plan *plan)
 		device_free(plan->jobs[i].device);
 		record_free(plan->jobs[i].record);
 		volume_key_free(plan->jobs[i].volume_key);
+		slot_secret_free(plan->jobs[i].secret);
 	}
 	free(plan->jobs);
 	*plan = (struct disk_adopt_plan){ 0 };
@@ -317,12 +318,16 @@ static cof_result unlock(const struct planning *planning, struct disk_adopt_job 
 {
 	_cleanup_(slot_secret_freep) struct slot_secret *secret = NULL;
 
-	TRY(disk_check_free_slot(job->device->node, &job->info, err));
+	if (!planning->spec->keep_key)
+		TRY(disk_check_free_slot(job->device->node, &job->info, err));
 	TRY(planning->spec->ask(job->device, planning->spec->ask_context, &secret, err));
 	if (!secret)
 		return COF_OK;
-	return luks_unlock(job->device->node, NULL, secret, LUKS_ANY_SLOT, &job->volume_key, NULL,
-			   err);
+	TRY(luks_unlock(job->device->node, NULL, secret, LUKS_ANY_SLOT, &job->volume_key,
+			planning->spec->keep_key ? &job->own_slot : NULL, err));
+	if (planning->spec->keep_key)
+		job->secret = TAKE(secret);
+	return COF_OK;
 }
 
 /* Everything about one device. */

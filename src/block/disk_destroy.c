@@ -23,6 +23,7 @@
 #include "luks_header.h"
 #include "mountpoint.h"
 #include "name_list.h"
+#include "quantastor.h"
 
 #define STEP_BYTES ((size_t)4 << 20) /* of what is overwritten at a time */
 
@@ -207,17 +208,19 @@ static cof_result get_or_new(struct vault *vault, const char *kind, const char *
  * what the certificate is to say. */
 static cof_result forget(const struct destroying *destroying, struct cof_error *err)
 {
-	static const char *const kinds[] = { DISK_KIND, DISK_HEADER_KIND, DISK_ROTATION_KIND };
+	static const char *const kinds[] = { DISK_KIND, DISK_HEADER_KIND, DISK_ROTATION_KIND,
+					     DISK_IMPORT_KIND };
 	struct disk_destroy_job *job = destroying->job;
 	struct vault *vault = destroying->vault;
 	_cleanup_(record_freep) struct record *destroyed = NULL;
 	_cleanup_(record_freep) struct record *disk = NULL;
 	_cleanup_(record_freep) struct record *copy = NULL;
 	_cleanup_(record_freep) struct record *rotation = NULL;
-	struct record **records[] = { &disk, &copy, &rotation };
-	struct vault_write writes[4] = { 0 };
+	_cleanup_(record_freep) struct record *import = NULL;
+	struct record **records[] = { &disk, &copy, &rotation, &import };
+	struct vault_write writes[5] = { 0 };
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		TRY(get_or_new(vault, kinds[i], job->disk.name, records[i], err));
 		writes[i] = (struct vault_write){ .record = *records[i], .remove = true };
 	}
@@ -225,8 +228,8 @@ static cof_result forget(const struct destroying *destroying, struct cof_error *
 	json_free(TAKE(destroyed->meta));
 	destroyed->meta = disk_to_meta(&job->disk);
 	destroy_steps_to_meta(&destroying->steps, destroyed->meta);
-	writes[3] = (struct vault_write){ .record = destroyed };
-	TRY(vault_commit(vault, writes, 4, err));
+	writes[4] = (struct vault_write){ .record = destroyed };
+	TRY(vault_commit(vault, writes, 5, err));
 	disk_proof_remove(destroying->paths, job->disk.name);
 	return fault_point("destroy/forgotten", err);
 }

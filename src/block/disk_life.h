@@ -29,6 +29,7 @@ typedef cof_result (*disk_adopt_ask)(const struct device *device, void *context,
 struct disk_adopt_spec {
 	const char *name; /* NULL: as it is open, else as in crypttab, else after the device */
 	bool only;	  /* every other keyslot goes */
+	bool keep_key;	  /* the present secret, a random key, becomes the key in the vault */
 	bool crypttab;	  /* a line also for a device with no stable name */
 	bool no_crypttab; /* none at all, and a line that is there stays as it is */
 	disk_adopt_ask ask;
@@ -50,6 +51,7 @@ struct disk_adopt_job {
 	enum disk_adopt_action action;
 	struct record *record;	       /* owned; with the key; NULL until there is one */
 	struct volume_key *volume_key; /* owned; NULL where no secret was given */
+	struct slot_secret *secret;    /* owned; the present one, with keep_key */
 	int own_slot;		       /* that the stored key opens, or -1; --only leaves it */
 	bool replaces_line;	       /* crypttab has a line for it with another key */
 	char stays[256];	       /* why such a line stays as it is, or "" */

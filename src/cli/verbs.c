@@ -54,6 +54,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_tape_cache_populate,
 	&cli_verb_tape_cache_update,
 	&cli_verb_tape_cache_reset,
+	&cli_verb_import_quantastor,
 	&cli_verb_help,
 	&cli_verb_completion,
 	&cli_verb_agent,

@@ -57,6 +57,7 @@ extern const struct cli_verb cli_verb_tape_cache_dump;
 extern const struct cli_verb cli_verb_tape_cache_populate;
 extern const struct cli_verb cli_verb_tape_cache_update;
 extern const struct cli_verb cli_verb_tape_cache_reset;
+extern const struct cli_verb cli_verb_import_quantastor;
 extern const struct cli_verb cli_verb_help;
 extern const struct cli_verb cli_verb_completion;
 extern const struct cli_verb cli_verb_agent;
