@@ -279,11 +279,11 @@ static cof_result run_reset(struct cli_call *call, struct cof_error *err)
 	return write_cache(call, &entries, entries.count, err);
 }
 
-#define CACHE_NOTE                                                                                  \
-	"FILE is the crypto cache of a Bareos storage daemon, bareos-sd.PORT.cryptoc. One that is " \
-	"damaged, cut off or of another version is refused and left as it is. Coffer expires no "   \
-	"volume; Bareos forgets those that were added more than 60 days ago when it next writes "   \
-	"the cache itself, so end it before."
+#define CACHE_NOTE                                                                                 \
+	"FILE is the crypto cache of a Bareos storage daemon, bareos-sd.PORT.cryptoc. One that "   \
+	"is damaged, cut off or of another version is refused and left as it is. Coffer expires "  \
+	"no volume; Bareos forgets those that were added more than 60 days ago when it next "      \
+	"writes the cache itself, so end it before."
 
 const struct cli_verb cli_verb_tape_cache_dump = {
 	.noun = "tape",
@@ -293,9 +293,9 @@ const struct cli_verb cli_verb_tape_cache_dump = {
 	.max_args = 1,
 	.argument_type = CLI_FILE,
 	.summary = "show what a crypto cache of Bareos holds",
-	.description =
-		"Shows the volumes, and with --json or --tsv their keys too, as they are: "
-		"wrapped where Bareos has a key encryption key, else clear in base64.\n\n" CACHE_NOTE,
+	.description = "Shows the volumes, and with --json or --tsv their keys too, as they are: "
+		       "wrapped where Bareos has a key encryption key, else clear in "
+		       "base64.\n\n" CACHE_NOTE,
 	.options = (const struct cli_option[]){ TAPE_BAREOS_OPTION,
 						{ "tsv", CLI_FLAG, NULL,
 						  "lines of volume, tab and key, which `coffer "
@@ -344,11 +344,12 @@ const struct cli_verb cli_verb_tape_cache_update = {
 	.argument_type = CLI_FILE,
 	.summary = "set the key of one volume in a crypto cache of Bareos",
 	.description =
-		"The key is base64, the first line of KEY-FILE or of standard input.\n\n" CACHE_NOTE,
+		"The key is base64, the first line of KEY-FILE or standard input.\n\n" CACHE_NOTE,
 	.options = (const struct cli_option[]){ TAPE_BAREOS_OPTION, { 0 } },
 	.examples =
 		(const struct cli_example[]){
-			{ "coffer tape cache update bareos-sd.9103.cryptoc A00001L6 --bareos <key",
+			{ "coffer tape cache update bareos-sd.9103.cryptoc A00001L6 --bareos "
+			  "<key",
 			  "One volume." },
 			{ 0 },
 		},
