@@ -140,9 +140,12 @@ static cof_result write_text(const char *path, struct span before, struct span a
 	if (after.len == before.len &&
 	    (after.len == 0 || memcmp(after.data, before.data, after.len) == 0))
 		return COF_OK;
-	if (exists)
+	if (exists && !file->own)
 		TRY(keep_copy(path, before, file->point, err));
-	TRY(file_replace(path, after, file->mode, err));
+	if (file->own && after.len == 0)
+		TRY(file_remove(path, err));
+	else
+		TRY(file_replace(path, after, file->mode, err));
 	return pass(file->point, "replaced", err);
 }
 

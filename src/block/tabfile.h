@@ -50,10 +50,12 @@ cof_result crypttab_comment_out(struct crypttab *table, const char *name, struct
 cof_result crypttab_format(const struct crypttab *table, struct buffer *ret_text,
 			   struct cof_error *err);
 
-/** struct tab_file - which file it is: the prefix of its fault points, and a new one's mode */
+/** struct tab_file - which file it is: its fault points' prefix, a new one's mode, and whether
+ * it is coffer's own: then no copies are kept, and an empty one is taken away */
 struct tab_file {
 	const char *point;
 	mode_t mode;
+	bool own;
 };
 extern const struct tab_file tab_file_crypttab;
 extern const struct tab_file tab_file_fstab;

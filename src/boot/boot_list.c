@@ -245,6 +245,10 @@ static cof_result replace_line(struct span before, const char *keyword, const ch
 			TRY(buffer_add(ret_after, new_line.data, new_line.len, err));
 		there = true;
 	}
+	/* The last line takes the heading with it. */
+	if (new_line.len == 0 && ret_after->len == strlen(HEADING) &&
+	    memcmp(ret_after->data, HEADING, strlen(HEADING)) == 0)
+		ret_after->len = 0;
 	if (there)
 		return COF_OK;
 	if (before.len == 0)

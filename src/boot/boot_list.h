@@ -58,8 +58,9 @@ const struct boot_wait *boot_list_find(const struct boot_list *list, const char 
 /**
  * boot_list_set() - the file with a line for @unit; the line is where one was, else at the end, and
  * every other byte stays
- * @mounts: NULL-terminated; NULL: no line at all
- * @ret_after: appended
+ * @mounts: NULL-terminated; NULL: no line at all. Of a list of which only coffer's heading is left
+ *          nothing is left
+ * @ret_after: empty before
  * Fails: COF_E_NOMEM
  */
 cof_result boot_list_set(struct span before, const char *unit, const char *const mounts[],

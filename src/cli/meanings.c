@@ -78,6 +78,7 @@ static const struct {
 	{ "backup", "copies of the vault: made, checked, and brought back" },
 	{ "key", "look at the keys in the vault, take copies of them, and give disks new ones" },
 	{ "import", "take over disks that another program has encrypted" },
+	{ "boot", "services that wait at every boot for the vault's volumes" },
 	{ "swap", "encrypt swap with a key of its own at every boot" },
 	{ "tape", "keys of tape drives that encrypt, and keys and caches of Bareos" },
 	{ "disk", "encrypt, adopt, open, close and destroy disks" },
