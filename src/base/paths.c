@@ -34,6 +34,7 @@ void paths_free(struct paths *paths)
 	free(paths->agent_socket);
 	free(paths->keys_socket);
 	free(paths->engine_dir);
+	free(paths->stores_dir);
 	free(paths->crypttab);
 	free(paths->fstab);
 	free(paths->tpm2_device);
@@ -231,6 +232,7 @@ static cof_result derive_places(struct paths *paths, struct cof_error *err)
 	TRY(path_format(&paths->agent_socket, err, "%s/agent.sock", paths->run_dir));
 	TRY(path_format(&paths->keys_socket, err, "%s/keys.sock", paths->run_dir));
 	TRY(path_format(&paths->engine_dir, err, "%s/run/coffer/engine", paths->root));
+	TRY(path_format(&paths->stores_dir, err, "%s" PATHS_VAULT_DEFAULT "/stores", paths->root));
 	TRY(path_format(&paths->crypttab, err, "%s/etc/crypttab", paths->root));
 	TRY(path_format(&paths->fstab, err, "%s/etc/fstab", paths->root));
 	return COF_OK;

@@ -25,6 +25,7 @@
  * @keys_socket:  @run_dir/keys.sock, which crypttab lines name
  * @engine_dir:  ROOT/run/coffer/engine: one folder per open device of the user-space engine,
  *               the same for all vaults
+ * @stores_dir:  ROOT/var/lib/coffer/stores: copies of the keystores of storage groups
  * @crypttab:    ROOT/etc/crypttab
  * @fstab:       ROOT/etc/fstab
  * @config:      the configuration file, whether it is there or not
@@ -45,6 +46,7 @@ struct paths {
 	char *agent_socket;
 	char *keys_socket;
 	char *engine_dir;
+	char *stores_dir;
 	char *crypttab;
 	char *fstab;
 	char *config;

@@ -81,6 +81,7 @@ static const struct {
 	{ "boot", "services that wait at every boot for the vault's volumes" },
 	{ "swap", "encrypt swap with a key of its own at every boot" },
 	{ "tape", "keys of tape drives that encrypt, and keys and caches of Bareos" },
+	{ "store", "keep backups, each piece of data once, compressed and encrypted" },
 	{ "disk", "encrypt, adopt, open, close and destroy disks" },
 	{ "disk header", "check, copy and mend the headers of disks" },
 };

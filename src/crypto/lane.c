@@ -125,14 +125,19 @@ static void gcrypt_start(void)
 	gcry_free(features);
 }
 
-/* Whether @spec shall be given to libgcrypt. */
-static bool gcrypt_is_wanted(const struct lane_spec *spec)
+void lane_start_gcrypt(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	(void)pthread_once(&once, gcrypt_start);
+}
+
+/* Whether @spec shall be given to libgcrypt. */
+static bool gcrypt_is_wanted(const struct lane_spec *spec)
+{
 	if (spec->library == LANE_OPENSSL || !strstr(spec->cipher, "-XTS"))
 		return false;
-	(void)pthread_once(&once, gcrypt_start);
+	lane_start_gcrypt();
 	return spec->library == LANE_GCRYPT || gcrypt_has_vaes;
 }
 

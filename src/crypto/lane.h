@@ -34,6 +34,9 @@ cof_result lane_new(const struct lane_spec *spec, struct span key, struct lane *
 void lane_free(struct lane *lane);
 DEFINE_FREEP(struct lane, lane_freep, lane_free)
 
+/** lane_start_gcrypt() - set up libgcrypt, once in a process, before anything else of it */
+void lane_start_gcrypt(void);
+
 /** lane_library() - who computes: LANE_OPENSSL or LANE_GCRYPT */
 enum lane_library lane_library(const struct lane *lane);
 

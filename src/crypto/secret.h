@@ -105,6 +105,10 @@ DEFINE_SECRET_TYPE(root_key)
 DEFINE_SECRET_TYPE(wrap_key)
 /* The key that encrypts the sectors of a LUKS device. */
 DEFINE_SECRET_TYPE(volume_key)
+/* The key of one content-key generation of a backup store: wraps the keys of packs. */
+DEFINE_SECRET_TYPE(content_key)
+/* The random key of one pack of a backup store: encrypts its records. */
+DEFINE_SECRET_TYPE(data_key)
 /* What opens a keyslot: a passphrase as typed, a recovery key's text, the content of a key file,
  * the random key of a disk. */
 DEFINE_SECRET_TYPE(slot_secret)

@@ -26,6 +26,7 @@ OWNERS = {
     r"<blkid|<libmount|<libudev": ("src/block",),
     r"<scsi/": ("src/tape",),
     r"<fuse": ("src/block/engine",),
+    r"<zstd\.h>": ("src/store",),
 }
 
 
