@@ -16,18 +16,20 @@
 
 /* Kinds of records: "disk" has the key as secret and the facts as meta; "disk-header" of the same
  * name has the header copy as blob. */
-#define DISK_KIND "disk"
+#define DISK_KIND	 "disk"
 #define DISK_HEADER_KIND "disk-header"
 
 #define DISK_KEY_BYTES_DEFAULT 64
-#define DISK_KEY_BYTES_MIN 32
-#define DISK_KEY_BYTES_MAX (8u << 20) /* cryptsetup's limit for key files */
+#define DISK_KEY_BYTES_MIN     32
+#define DISK_KEY_BYTES_MAX     (8u << 20) /* cryptsetup's limit for key files */
 
 /** enum disk_work - what is under way while a disk is not ready; the same verb finishes it */
 enum disk_work {
 	DISK_WORK_FORMAT,
 	DISK_WORK_ADOPT,
 	DISK_WORK_DESTROY,
+	DISK_WORK_ENCRYPT,
+	DISK_WORK_REKEY,
 };
 
 /**
@@ -88,9 +90,9 @@ struct disk_result {
 	const char *state;   /* "open", "closed", "proven", "planned", "untouched", "destroyed",
 			      * "failed"; "" where nothing is known of a volume there */
 	bool read_only;
-	bool changed;	 /* this run did something */
-	const char *did; /* what it did, where the verb and @changed do not tell; NULL */
-	char note[256];	 /* what a person should know of it as well, "" for nothing */
+	bool changed;		/* this run did something */
+	const char *did;	/* what it did, where the verb and @changed do not tell; NULL */
+	char note[256];		/* what a person should know of it as well, "" for nothing */
 	struct cof_error error; /* code is COF_E_NONE on success */
 };
 
@@ -152,13 +154,13 @@ enum disk_format_action {
 
 /** struct disk_format_job - one device of one `disk format`, from the plan to its result */
 struct disk_format_job {
-	struct device *device;	/* owned */
+	struct device *device; /* owned */
 	struct disk disk;
 	struct verdict verdict;
 	enum disk_format_action action;
 	bool overwrites; /* recognisable or unknown content goes, with --force */
 	uint32_t sector_bytes;
-	struct record *record;	   /* owned; with the key; NULL until there is one */
+	struct record *record; /* owned; with the key; NULL until there is one */
 	struct disk_result result;
 };
 
@@ -178,8 +180,8 @@ void disk_format_plan_done(struct disk_format_plan *plan);
  */
 cof_result disk_format_plan(struct vault *vault, const struct paths *paths,
 			    const char *const devices[], size_t count,
-			    const struct disk_format_spec *spec,
-			    struct disk_format_plan *ret_plan, struct cof_error *err);
+			    const struct disk_format_spec *spec, struct disk_format_plan *ret_plan,
+			    struct cof_error *err);
 
 /**
  * disk_format_run() - do what was planned, for the devices that were not refused
@@ -233,8 +235,8 @@ cof_result disk_activate(const struct paths *paths, const char *source, const ch
 
 /** disk_check_free() - whether disk_activate() could have the device and the name, which it would
  * find out only by taking them. Fails: COF_E_BUSY (in use, saying by whom; name taken), COF_E_IO */
-cof_result disk_check_free(const struct paths *paths, const struct device *device,
-			   const char *name, struct cof_error *err);
+cof_result disk_check_free(const struct paths *paths, const struct device *device, const char *name,
+			   struct cof_error *err);
 
 /* ---- close ---- */
 
@@ -252,9 +254,8 @@ struct disk_close_spec {
  * Refuses what is mounted or held. Fails: the first one's failure, after all were tried
  */
 cof_result disk_close(struct vault *vault, const struct paths *paths, const char *const names[],
-		      size_t count, const struct disk_close_spec *spec,
-		      struct progress *progress, struct disk_result results[],
-		      struct cof_error *err);
+		      size_t count, const struct disk_close_spec *spec, struct progress *progress,
+		      struct disk_result results[], struct cof_error *err);
 
 /** disk_open_names() - names of the vault's disks that are open, or that a killed engine left; also
  * of a locked vault; caller frees with vault_names_free() */

@@ -123,16 +123,12 @@ static cof_result set_line(struct crypttab *table, void *context, struct cof_err
 	_cleanup_free_ char *options = NULL;
 	struct crypttab_entry line = { .source = "", .options = "" };
 	bool there = crypttab_find(table, job->disk.name, &line);
-	const char *source = line.source;
 
 	if (there && disk_line_is_ours(adopting->paths, &job->disk, &line))
 		return COF_OK;
 	TRY(adopt_options(line.options, &options, err));
-	if (!there && job->disk.stable[0])
-		source = job->disk.stable;
-	else if (!there)
-		source = job->disk.backing_file[0] ? job->disk.backing_file : job->device->node;
-	return crypttab_set(table, job->disk.name, source,
+	return crypttab_set(table, job->disk.name,
+			    there ? line.source : disk_crypttab_source(&job->disk, job->device),
 			    disk_line_key(adopting->paths, &job->disk), options, err);
 }
 

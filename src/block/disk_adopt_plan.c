@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "disk_format_job.h"
 #include "disk_life.h"
 #include "disk_result.h"
 #include "key_place.h"
@@ -340,6 +341,9 @@ static cof_result plan_one(const struct planning *planning, const char *typed,
 	job->own_slot = -1;
 	TRY(device_find(typed, &job->device, err));
 	(void)snprintf(job->result.source, sizeof(job->result.source), "%s", job->device->node);
+	known = disk_set_of_device(planning->set, job->device);
+	if (known)
+		TRY(disk_refuse_changing(known, err));
 	TRY(check_header(job, err));
 	disk_of_device(job->device, &job->disk);
 	TRY(check_use(planning, job, &state, err));

@@ -67,3 +67,19 @@ void disk_audit_format_end(struct vault *vault, const struct paths *paths,
 	for (size_t i = 0; i < plan->count; i++)
 		disk_audit(vault, paths, AUDIT_DISK_FORMAT, &plan->jobs[i].result, 1);
 }
+
+cof_result disk_audit_change_start(struct vault *vault, const char *event,
+				   const struct disk_change_plan *plan, struct cof_error *err)
+{
+	struct audit_entry entry = { .event = event,
+				     .subject = plan->disk.name,
+				     .detail = json_new_object(),
+				     .started = true };
+
+	set_known(entry.detail, "source", plan->device->node);
+	set_known(entry.detail, "serial", plan->device->serial);
+	set_known(entry.detail, "uuid", plan->disk.uuid);
+	set_known(entry.detail, "holds", plan->holds);
+	TRY(audit_write(vault, &entry, err));
+	return audit_flush(vault, err);
+}

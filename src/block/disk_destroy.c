@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 
 #include "disk_audit.h"
+#include "disk_change.h"
 #include "disk_destroy.h"
 #include "disk_format_job.h"
 #include "disk_life.h"
@@ -209,7 +210,7 @@ static cof_result get_or_new(struct vault *vault, const char *kind, const char *
 static cof_result forget(const struct destroying *destroying, struct cof_error *err)
 {
 	static const char *const kinds[] = { DISK_KIND, DISK_HEADER_KIND, DISK_ROTATION_KIND,
-					     DISK_IMPORT_KIND };
+					     DISK_IMPORT_KIND, DISK_JOB_KIND };
 	struct disk_destroy_job *job = destroying->job;
 	struct vault *vault = destroying->vault;
 	_cleanup_(record_freep) struct record *destroyed = NULL;

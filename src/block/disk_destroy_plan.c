@@ -136,6 +136,8 @@ static cof_result decide_device(const struct planning *planning, dev_t number,
 	const struct device *device = half_destroyed(planning, &job->disk);
 	char why_not[384];
 
+	/* Destroying a header destroys no data that are not behind it yet. */
+	TRY(disk_refuse_changing(&job->disk, err));
 	job->action = DESTROY_ALL;
 	job->has_header = !device;
 	if (job->has_header) {

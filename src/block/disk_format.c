@@ -260,19 +260,16 @@ static cof_result set_lines(struct crypttab *table, void *context, struct cof_er
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct disk_format_job *job = &plan->jobs[i];
-		const char *source = job->device ? job->device->node : "";
 		struct crypttab_entry entry;
 		bool there;
 
 		if (!is_going(job) || !job->disk.crypttab)
 			continue;
-		TRY(disk_check_crypttab(formatting->paths, table, job, true, err));
-		if (job->disk.stable[0])
-			source = job->disk.stable;
-		else if (job->disk.backing_file[0])
-			source = job->disk.backing_file;
+		TRY(disk_check_crypttab(formatting->paths, table, &job->disk, job->device, "format",
+					true, err));
 		there = crypttab_find(table, job->disk.name, &entry);
-		TRY(crypttab_set(table, job->disk.name, source,
+		TRY(crypttab_set(table, job->disk.name,
+				 disk_crypttab_source(&job->disk, job->device),
 				 disk_line_key(formatting->paths, &job->disk),
 				 there ? NULL : DISK_CRYPTTAB_OPTIONS, err));
 	}

@@ -21,13 +21,25 @@
 cof_result disk_format_lock(const struct paths *paths, int *ret_lock, struct cof_error *err);
 
 /**
- * disk_check_crypttab() - whether a line for this job would neither take a name that belongs to
+ * disk_check_crypttab() - whether a line for this disk would neither take a name that belongs to
  * another device nor give its device a second name
+ * @verb:  that the remedy names, "format"
  * @force: a second name is accepted
  * Fails: COF_E_REFUSED
  */
 cof_result disk_check_crypttab(const struct paths *paths, const struct crypttab *table,
-			       const struct disk_format_job *job, bool force,
-			       struct cof_error *err);
+			       const struct disk *disk, const struct device *device,
+			       const char *verb, bool force, struct cof_error *err);
+
+/** disk_crypttab_source() - what a line of crypttab calls the device: the name that lasts longest;
+ * borrowed from either */
+const char *disk_crypttab_source(const struct disk *disk, const struct device *device);
+
+/** disk_uuid_random() - a random UUID: version 4, RFC 4122, section 4.4. Fails: COF_E_FAILED */
+cof_result disk_uuid_random(char out[static LUKS_UUID_CHARS + 1], struct cof_error *err);
+
+/** disk_set_of_device() - the record that speaks of this device already, under whatever name; NULL
+ * when there is none; borrowed */
+const struct disk *disk_set_of_device(const struct disk_set *set, const struct device *device);
 
 #endif

@@ -20,7 +20,7 @@
 #define SECTOR_BYTES_LARGE 4096
 #define SECTOR_BYTES_SMALL 512
 #define PIECE_BYTES	   (64u << 10)
-#define PIECES	   256
+#define PIECES		   256
 #define LOCK_TIMEOUT_MS	   60000
 
 /* What planning one device may look at. */
@@ -68,8 +68,7 @@ cof_result disk_choose_name(const char *asked_for, const struct device *device, 
 	return COF_OK;
 }
 
-/* A random UUID: version 4, RFC 4122, section 4.4. */
-static cof_result uuid_random(char out[static LUKS_UUID_CHARS + 1], struct cof_error *err)
+cof_result disk_uuid_random(char out[static LUKS_UUID_CHARS + 1], struct cof_error *err)
 {
 	uint8_t bytes[16];
 	char hex[2 * sizeof(bytes) + 1];
@@ -100,8 +99,7 @@ static uint32_t choose_sector_bytes(const struct disk_format_spec *spec,
 	return fits && gains ? SECTOR_BYTES_LARGE : SECTOR_BYTES_SMALL;
 }
 
-/* The record that speaks of this device already, under whatever name. */
-static const struct disk *record_of_device(const struct disk_set *set, const struct device *device)
+const struct disk *disk_set_of_device(const struct disk_set *set, const struct device *device)
 {
 	struct luks_info info;
 	const struct disk *disk = NULL;
@@ -148,29 +146,37 @@ static bool is_about(const struct crypttab_entry *entry, const struct device *de
 	       source->number == device->number;
 }
 
+const char *disk_crypttab_source(const struct disk *disk, const struct device *device)
+{
+	if (disk->stable[0])
+		return disk->stable;
+	return disk->backing_file[0] ? disk->backing_file : device->node;
+}
+
 cof_result disk_check_crypttab(const struct paths *paths, const struct crypttab *table,
-			       const struct disk_format_job *job, bool force, struct cof_error *err)
+			       const struct disk *disk, const struct device *device,
+			       const char *verb, bool force, struct cof_error *err)
 {
 	struct crypttab_entry entry;
 
 	for (size_t i = 0; crypttab_at(table, i, &entry); i++) {
-		bool has_name = strcmp(entry.name, job->disk.name) == 0;
-		bool is_ours = disk_line_is_ours(paths, &job->disk, &entry);
+		bool has_name = strcmp(entry.name, disk->name) == 0;
+		bool is_ours = disk_line_is_ours(paths, disk, &entry);
 
-		if (has_name && !is_ours && !is_about(&entry, job->device)) {
-			cof_ignore(cof_raise(err, COF_E_REFUSED, job->device->node,
+		if (has_name && !is_ours && !is_about(&entry, device)) {
+			cof_ignore(cof_raise(err, COF_E_REFUSED, device->node,
 					     "would be called %s, which line %zu of %s calls %s",
 					     entry.name, entry.line, paths->crypttab,
 					     entry.source));
-			cof_error_try(err, "coffer disk format %s --name NAME", job->device->node);
+			cof_error_try(err, "coffer disk %s %s --name NAME", verb, device->node);
 			return (cof_result){ COF_E_REFUSED };
 		}
-		if (!has_name && !force && is_about(&entry, job->device)) {
-			cof_ignore(cof_raise(err, COF_E_REFUSED, job->device->node,
+		if (!has_name && !force && is_about(&entry, device)) {
+			cof_ignore(cof_raise(err, COF_E_REFUSED, device->node,
 					     "is called %s in line %zu of %s", entry.name,
 					     entry.line, paths->crypttab));
-			cof_error_try(err, "coffer disk format %s --name %s, or remove that line",
-				      job->device->node, entry.name);
+			cof_error_try(err, "coffer disk %s %s --name %s, or remove that line", verb,
+				      device->node, entry.name);
 			return (cof_result){ COF_E_REFUSED };
 		}
 	}
@@ -211,7 +217,7 @@ static cof_result start_anew(const struct planning *planning, struct disk_format
 		memcpy(job->disk.key_left, job->disk.key_file, sizeof(job->disk.key_left));
 	job->disk.key_file[0] = '\0';
 	job->disk.key_only = false;
-	return uuid_random(job->disk.uuid, err);
+	return disk_uuid_random(job->disk.uuid, err);
 }
 
 /* A device with a record whose header is as the record says. */
@@ -369,7 +375,7 @@ static cof_result plan_one(const struct planning *planning, const char *typed,
 	       "has %llu bytes in sectors of %u, which encryption sectors of %u do not fit",
 	       (unsigned long long)job->device->size_bytes, job->device->logical_sector_bytes,
 	       job->sector_bytes);
-	known = record_of_device(planning->set, job->device);
+	known = disk_set_of_device(planning->set, job->device);
 	if (!known) {
 		TRY(heed_verdict(planning, job, err));
 		TRY(disk_choose_name(planning->spec->name, job->device, "format", job->disk.name,
@@ -379,11 +385,11 @@ static cof_result plan_one(const struct planning *planning, const char *typed,
 	if (known) {
 		TRY(decide_known(planning, known, job, err));
 	} else {
-		TRY(uuid_random(job->disk.uuid, err));
+		TRY(disk_uuid_random(job->disk.uuid, err));
 		job->action = FORMAT_NEW;
 	}
-	TRY(disk_check_crypttab(planning->paths, planning->crypttab, job, planning->spec->force,
-				err));
+	TRY(disk_check_crypttab(planning->paths, planning->crypttab, &job->disk, job->device,
+				"format", planning->spec->force, err));
 	job->disk.crypttab = wants_crypttab(planning->spec, job->device);
 	(void)snprintf(job->result.name, sizeof(job->result.name), "%s", job->disk.name);
 	/* Of a header that is still to be made it would be another one at the next run. */

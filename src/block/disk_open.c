@@ -251,6 +251,7 @@ static cof_result open_one(struct opening *opening, size_t index, struct disk_re
 		disk_result_open(result, &state);
 		return COF_OK;
 	}
+	TRY(disk_refuse_changing(disk, err));
 	if (!opening->spec->force)
 		TRY(refuse_half_destroyed(disk, err));
 	progress_step(opening->progress, index, disk->name, "unlocking");

@@ -12,9 +12,9 @@
 
 /* The states of a disk that is not ready, by what is under way. */
 static const char *const work_states[] = {
-	[DISK_WORK_FORMAT] = "formatting",
-	[DISK_WORK_ADOPT] = "adopting",
-	[DISK_WORK_DESTROY] = "destroying",
+	[DISK_WORK_FORMAT] = "formatting",  [DISK_WORK_ADOPT] = "adopting",
+	[DISK_WORK_DESTROY] = "destroying", [DISK_WORK_ENCRYPT] = "encrypting",
+	[DISK_WORK_REKEY] = "rekeying",
 };
 
 /* Copies a text of @meta; missing is "". */
@@ -163,7 +163,21 @@ static const struct {
 	[DISK_WORK_FORMAT] = { "half-formatted", "formatted", "format" },
 	[DISK_WORK_ADOPT] = { "half-adopted", "adopted", "adopt" },
 	[DISK_WORK_DESTROY] = { "half-destroyed", "destroyed", "destroy" },
+	[DISK_WORK_ENCRYPT] = { "half-encrypted", "encrypted", "encrypt" },
+	[DISK_WORK_REKEY] = { "half-rekeyed", "given a new volume key", "rekey" },
 };
+
+bool disk_is_changing(const struct disk *disk)
+{
+	return !disk->ready && (disk->work == DISK_WORK_ENCRYPT || disk->work == DISK_WORK_REKEY);
+}
+
+cof_result disk_refuse_changing(const struct disk *disk, struct cof_error *err)
+{
+	if (!disk_is_changing(disk))
+		return COF_OK;
+	return disk_check_work(disk, DISK_WORK_FORMAT, err);
+}
 
 const char *disk_work_word(const struct disk *disk)
 {
@@ -177,7 +191,7 @@ const char *disk_work_verb(const struct disk *disk)
 
 const char *disk_work_name(const struct disk *disk)
 {
-	if (disk->work == DISK_WORK_DESTROY)
+	if (disk->work == DISK_WORK_DESTROY || disk_is_changing(disk))
 		return disk->name;
 	return disk->stable[0] ? disk->stable : "DEV";
 }

@@ -67,6 +67,13 @@ const char *disk_work_name(const struct disk *disk);
  * Fails: COF_E_REFUSED */
 cof_result disk_check_work(const struct disk *disk, enum disk_work work, struct cof_error *err);
 
+/** disk_is_changing() - whether its data are in the middle of being encrypted or the like, so that
+ * the header says only for this moment where which of them are; pure */
+bool disk_is_changing(const struct disk *disk);
+/** disk_refuse_changing() - refuse such a disk, naming the verb that goes on; pure.
+ * Fails: COF_E_REFUSED */
+cof_result disk_refuse_changing(const struct disk *disk, struct cof_error *err);
+
 /** disk_proof_names() - every volume with such a note, sorted; caller frees, name_list_free().
  * Fails: COF_E_NOMEM */
 cof_result disk_proof_names(const struct paths *paths, char ***ret_names, struct cof_error *err);

@@ -163,6 +163,8 @@ static cof_result plan_copy(const struct header_work *work, const struct header_
 		return refuse_changed(job, state, err);
 	if (!job->copy)
 		return refuse_without_copy(work, job, outcome, err);
+	/* A copy says where the data were when it was taken, not where they are. */
+	TRY(disk_refuse_changing(&job->disk, err));
 	luks_writes_done(writes);
 	TRY(luks_plan_restore(job->device->node, buffer_span(&job->copy->blob), writes, err));
 	TRY(rehearse(job, writes, outcome, err));

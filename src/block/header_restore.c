@@ -159,6 +159,8 @@ cof_result header_restore_plan(struct header_work *work, const char *typed,
 
 	TRY(header_job_find(work, typed, &plan.job, err));
 	TRY(refuse_device(&plan.job, err));
+	/* A copy says where the data were when it was taken, not where they are. */
+	TRY(disk_refuse_changing(&plan.job.disk, err));
 	TRY(load_wanted(work, &plan.job, spec, &plan.wanted, err));
 	TRY(look_at_present(&plan, err));
 	TRY(luks_plan_restore(plan.job.device->node, buffer_span(&plan.wanted), &plan.writes, err));

@@ -13,7 +13,7 @@
 #include "number.h"
 #include "probe.h"
 
-#define LUKS_TYPE "crypto_LUKS" /* libblkid's name of both versions */
+#define LUKS_TYPE  "crypto_LUKS" /* libblkid's name of both versions */
 #define EDGE_BYTES (1u << 20)
 /* So many are read however slow the device is: 0.6 s where each costs a disk's seek of 10 ms. */
 #define SAMPLES_MIN    64
@@ -89,6 +89,7 @@ static cof_result add_signature(blkid_probe probe, int fd, const char *node,
 		(void)snprintf(words, sizeof(words), "partition table %s with %d partition%s", type,
 			       partitions, partitions == 1 ? "" : "s");
 	}
+	signatures->count++;
 	if (signatures->first[0] == '\0')
 		(void)snprintf(signatures->first, sizeof(signatures->first), "%s", type);
 	if (signatures->other[0] == '\0' && strcmp(type, LUKS_TYPE) != 0)
@@ -176,8 +177,7 @@ static cof_result probe_samples(int fd, uint64_t size_bytes, const char *node,
 		TRY(fd_pread_all(fd, sample, sizeof(sample), offset_bytes, node, err));
 		if (bytes_are_blank(sample, sizeof(sample)))
 			continue;
-		(void)snprintf(where, PROBE_WHERE_BYTES, "at %s",
-			       size_format(offset_bytes, place));
+		(void)snprintf(where, PROBE_WHERE_BYTES, "at %s", size_format(offset_bytes, place));
 		break;
 	}
 	return COF_OK;

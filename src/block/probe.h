@@ -15,11 +15,13 @@
  * struct signatures - what libblkid recognised
  * @first: its name for the first of them, "" when there is none
  * @other: the first of them that is no LUKS header, "" when there is none
+ * @count: how many there are
  * @text:  all of them in words, "ext4 (label \"srv\"), partition table gpt with 2 partitions"
  */
 struct signatures {
 	char first[64];
 	char other[64];
+	size_t count;
 	char text[384];
 };
 

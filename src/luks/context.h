@@ -109,4 +109,16 @@ void luks_mapper_end(void);
 void luks_slots_collect(struct luks_context *context, struct luks_slot slots[LUKS_SLOTS_MAX],
 			size_t *ret_count);
 
+/** luks_slots_remove_unbound() - the keyslots whose key is not the data's. Fails: as
+ * luks_slot_remove() */
+cof_result luks_slots_remove_unbound(const char *device, const char *header,
+				     struct cof_error *err);
+
+/**
+ * luks_slot_is_scratch() - whether a slot holds no key, but what a re-encryption needs to repair
+ * the step that it is at: up to 16 MiB that mean nothing at any other moment, so that they are no
+ * part of a copy, and no copy is written over them
+ */
+bool luks_slot_is_scratch(const struct luks_slot *slot);
+
 #endif

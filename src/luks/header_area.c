@@ -7,6 +7,7 @@
 #include "kdf.h"
 
 /* Fields of a LUKS2 binary header: LUKS2 on-disk format 1.1.0, section 2.1. */
+#define AT_SEQUENCE   16
 #define AT_SALT	      104
 #define AT_OFFSET     256
 #define AT_CHECKSUM   448
@@ -175,6 +176,34 @@ const char *luks_area_words(enum luks_area_state state)
 	return words[state];
 }
 
+/* Writes a big-endian number of eight bytes. */
+static void be64_put(uint8_t *at, uint64_t value)
+{
+	for (size_t i = 0; i < sizeof(value); i++)
+		at[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+struct span header_area_json(const struct header_area *area)
+{
+	const char *text = (const char *)area->bytes.data + DISK_HEADER_BLOCK_BYTES;
+
+	return SPAN(text, strnlen(text, area->bytes.len - DISK_HEADER_BLOCK_BYTES));
+}
+
+cof_result header_area_edit(struct header_area *area, const char *json, struct cof_error *err)
+{
+	uint8_t *text = area->bytes.data + DISK_HEADER_BLOCK_BYTES;
+	size_t room = area->bytes.len - DISK_HEADER_BLOCK_BYTES;
+
+	ENSURE(strlen(json) < room, err, COF_E_NOSPC, area->header.uuid,
+	       "its metadata of %zu bytes do not fit their area of %zu", strlen(json), room);
+	memset(text, 0, room);
+	memcpy(text, json, strlen(json));
+	area->header.sequence++;
+	be64_put(area->bytes.data + AT_SEQUENCE, area->header.sequence);
+	return COF_OK;
+}
+
 cof_result header_area_other(const struct header_area *area, enum disk_header_place place,
 			     const uint8_t *salt, struct buffer *ret_bytes, struct cof_error *err)
 {
@@ -185,8 +214,7 @@ cof_result header_area_other(const struct header_area *area, enum disk_header_pl
 	TRY(buffer_add(&bytes, area->bytes.data, area->bytes.len, err));
 	memcpy(bytes.data, magics[place], HEADER_MAGIC_BYTES);
 	memcpy(bytes.data + AT_SALT, salt, HEADER_SALT_BYTES);
-	for (size_t i = 0; i < sizeof(offset); i++)
-		bytes.data[AT_OFFSET + i] = (uint8_t)(offset >> (56 - 8 * i));
+	be64_put(bytes.data + AT_OFFSET, offset);
 	memset(bytes.data + AT_CHECKSUM, 0, CHECKSUM_ROOM);
 	TRY(sha256(buffer_span(&bytes), digest, err));
 	memcpy(bytes.data + AT_CHECKSUM, digest, sizeof(digest));

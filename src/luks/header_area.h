@@ -62,4 +62,14 @@ const uint8_t *header_area_magic(enum disk_header_place place);
 cof_result header_area_other(const struct header_area *area, enum disk_header_place place,
 			     const uint8_t *salt, struct buffer *ret_bytes, struct cof_error *err);
 
+/**
+ * header_area_edit() - the metadata with another JSON text and the next sequence id
+ * @area: LUKS2's, intact; changed in place; its checksum is header_area_other()'s to make
+ * Fails: COF_E_NOSPC (@json does not fit), COF_E_NOMEM
+ */
+cof_result header_area_edit(struct header_area *area, const char *json, struct cof_error *err);
+
+/** header_area_json() - the JSON text of LUKS2 metadata, with zeroes behind it cut off */
+struct span header_area_json(const struct header_area *area);
+
 #endif

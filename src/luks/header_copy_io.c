@@ -38,8 +38,11 @@ static cof_result image_read(struct luks_context *context, struct buffer *image,
 	for (size_t i = 0; i < slot_count; i++) {
 		uint64_t offset;
 		uint64_t length;
-		int status = crypt_keyslot_area(context->cd, slots[i].number, &offset, &length);
+		int status;
 
+		if (luks_slot_is_scratch(&slots[i]))
+			continue;
+		status = crypt_keyslot_area(context->cd, slots[i].number, &offset, &length);
 		if (status < 0)
 			return luks_raise(context, status, err, "keyslot %d has no area",
 					  slots[i].number);

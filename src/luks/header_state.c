@@ -14,13 +14,7 @@
 #define READS_MAX     3 /* as luks_context_load() */
 #define READ_PAUSE_MS 20
 
-/* Both places of one device. */
-struct areas {
-	struct header_area first;
-	struct header_area second;
-};
-
-static void areas_done(struct areas *areas)
+void header_areas_done(struct header_areas *areas)
 {
 	header_area_done(&areas->first);
 	header_area_done(&areas->second);
@@ -49,10 +43,11 @@ static cof_result read_area(const struct fresh *fresh, const char *device,
 	return header_area_judge(buffer_span(&bytes), place, offset_bytes, ret_area, err);
 }
 
-/* Reads both places. The second is where the first says, or else anywhere it may be. */
-static cof_result read_areas(const char *device, struct areas *ret_areas, struct cof_error *err)
+/* The second is where the first says, or else anywhere it may be. */
+cof_result header_areas_read(const char *device, struct header_areas *ret_areas,
+			     struct cof_error *err)
 {
-	_cleanup_(areas_done) struct areas areas = { 0 };
+	_cleanup_(header_areas_done) struct header_areas areas = { 0 };
 	_cleanup_fresh_ struct fresh fresh = FRESH_NONE;
 	uint64_t at = DISK_HEADER_AREA_MIN;
 	uint64_t last = DISK_HEADER_AREA_MAX;
@@ -69,7 +64,7 @@ static cof_result read_areas(const char *device, struct areas *ret_areas, struct
 	}
 
 	*ret_areas = areas;
-	areas = (struct areas){ 0 };
+	areas = (struct header_areas){ 0 };
 	return COF_OK;
 }
 
@@ -79,11 +74,11 @@ cof_result luks_header_examine(const char *device, struct luks_header_state *ret
 	struct luks_header_state state = { 0 };
 
 	for (int reads = 0; reads < READS_MAX; reads++) {
-		_cleanup_(areas_done) struct areas areas = { 0 };
+		_cleanup_(header_areas_done) struct header_areas areas = { 0 };
 
 		if (reads > 0)
 			(void)usleep(READ_PAUSE_MS * 1000);
-		TRY(read_areas(device, &areas, err));
+		TRY(header_areas_read(device, &areas, err));
 		state = header_areas_state(&areas.first, &areas.second);
 		/* While another program writes it, a header looks damaged for a moment. */
 		if (state.whole || !state.mendable)
@@ -155,7 +150,7 @@ static cof_result plan_other(const struct header_area *good, enum disk_header_pl
 }
 
 /* Which of two whole ones counts: the one with the UUID, or the newer. */
-static bool first_counts(const struct areas *areas, const struct luks_header_state *state,
+static bool first_counts(const struct header_areas *areas, const struct luks_header_state *state,
 			 const char *uuid)
 {
 	if (!areas->first.intact || !areas->second.intact)
@@ -169,12 +164,12 @@ cof_result luks_plan_mend(const char *device, const char *uuid, struct luks_writ
 			  struct cof_error *err)
 {
 	_cleanup_luks_writes_ struct luks_writes writes = { 0 };
-	_cleanup_(areas_done) struct areas areas = { 0 };
+	_cleanup_(header_areas_done) struct header_areas areas = { 0 };
 	struct luks_header_state state;
 	bool from_first;
 	bool in_step;
 
-	TRY(read_areas(device, &areas, err));
+	TRY(header_areas_read(device, &areas, err));
 	state = header_areas_state(&areas.first, &areas.second);
 	if (!state.mendable || state.whole)
 		return COF_OK;

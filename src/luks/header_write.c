@@ -99,6 +99,8 @@ cof_result luks_rehearse(const char *device, const struct luks_writes *writes,
 		uint64_t offset;
 		uint64_t length;
 
+		if (luks_slot_is_scratch(&slots[i]))
+			continue;
 		TRY(slot_area(context, slots[i].number, &offset, &length, err));
 		TRY(rehearsal_copy(&rehearsal, &fresh, device, offset, length, err));
 	}
@@ -187,7 +189,7 @@ static cof_result plan_slot_areas(const struct fresh *fresh, const char *device,
 		uint64_t offset;
 		uint64_t length;
 
-		if (!(mask >> slots[i].number & 1))
+		if (!(mask >> slots[i].number & 1) || luks_slot_is_scratch(&slots[i]))
 			continue;
 		(void)snprintf(what, sizeof(what), "keyslot %d, from the copy in the vault",
 			       slots[i].number);

@@ -42,6 +42,11 @@ static void slot_describe(struct crypt_device *cd, int number, struct luks_slot 
 		      pbkdf.iterations <= CHEAP_ITERATIONS_MAX;
 }
 
+bool luks_slot_is_scratch(const struct luks_slot *slot)
+{
+	return slot->pbkdf[0] == '\0';
+}
+
 void luks_slots_collect(struct luks_context *context, struct luks_slot slots[LUKS_SLOTS_MAX],
 			size_t *ret_count)
 {

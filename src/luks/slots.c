@@ -63,3 +63,16 @@ cof_result luks_slot_remove(const char *device, const char *header, int slot, st
 	TRY(luks_sync(header_path(device, header), err));
 	return COF_OK;
 }
+
+cof_result luks_slots_remove_unbound(const char *device, const char *header, struct cof_error *err)
+{
+	_cleanup_context_ struct luks_context *context = NULL;
+
+	TRY(luks_context_load(device, header, &context, err));
+	if (context->on_disk.version != 2)
+		return COF_OK;
+	for (int slot = 0; slot < crypt_keyslot_max(CRYPT_LUKS2); slot++)
+		if (crypt_keyslot_status(context->cd, slot) == CRYPT_SLOT_UNBOUND)
+			TRY(luks_slot_remove(device, header, slot, err));
+	return COF_OK;
+}
