@@ -43,9 +43,11 @@ static const char *why_skipped(const struct doctor *doctor, const struct doctor_
 		return NULL;
 	if (!gathered->vault || gathered->facts.keystore_unknown)
 		return "the vault cannot be read";
-	if (check->needs == NEEDS_KEYS && !vault_is_unlocked(gathered->vault))
-		return "the vault is locked";
-	return check->needs == NEEDS_KEYS && doctor->fast ? "--fast" : NULL;
+	if (check->needs == NEEDS_KEYS && doctor->fast)
+		return "--fast";
+	return check->needs == NEEDS_KEYS && !vault_is_unlocked(gathered->vault)
+		       ? "the vault is locked"
+		       : NULL;
 }
 
 /* Makes one check; that it could not look is a finding too. */

@@ -112,9 +112,6 @@ cof_result doctor_result(const struct finding_list *list, const char *folder, st
 
 	if (code == COF_E_NONE)
 		return COF_OK;
-	if (damaged)
-		return cof_raise(err, code, folder, "%zu finding%s, %zu of damage", wrong,
-				 wrong == 1 ? "" : "s", damaged);
-	return cof_raise(err, code, folder, "%zu finding%s, none of damage", wrong,
-			 wrong == 1 ? "" : "s");
+	return cof_raise(err, code, folder, "%zu thing%s wrong or due, %zu of them damage", wrong,
+			 wrong == 1 ? " is" : "s are", damaged);
 }

@@ -53,7 +53,7 @@ static cof_result can_unlock(struct doctor *doctor, bool *ret_can, struct cof_er
 cof_result doctor_vault(struct doctor *doctor, struct cof_error *err)
 {
 	struct status_gathered *gathered = &doctor->gathered;
-	struct status_spec spec = { .list_damage = true };
+	struct status_spec spec = { .list_damage = true, .without_keys = doctor->fast };
 
 	if (!vault_exists(doctor->call->paths))
 		return cli_raise_absent(doctor->call, err);

@@ -100,6 +100,8 @@ static cof_result look_further(struct cli_call *call, const struct status_spec *
 {
 	struct cof_error found = { 0 };
 
+	if (spec->without_keys)
+		return COF_OK;
 	TRY(findings_add(&gathered->damage, gather_unlocked(call, gathered, &found), &found, err));
 	if (is_whole(gathered) && spec->check)
 		findings_keep(&gathered->damage, check_records(call, gathered, &found), &found);

@@ -15,10 +15,12 @@
  * struct status_spec - how much is looked at
  * @check:       every record, the audit log and the mirrors are read to the end, for which the
  *               vault is unlocked
+ * @without_keys: nothing is unlocked, although the agent has the key
  * @list_damage: what damage is found goes to the list too, and is not reported
  */
 struct status_spec {
 	bool check;
+	bool without_keys;
 	bool list_damage;
 };
 

@@ -160,6 +160,19 @@ cof_result cli_opens(struct cli_call *call, const struct slot_secret *secret, bo
 cof_result cli_is_fips(struct cli_call *call, struct vault *vault, bool *ret_fips,
 		       struct cof_error *err);
 
+/**
+ * cli_ask_exchange() - a secret that opens the vault now, and the new passphrase (passwd.c)
+ * @ret_done: after a crash the old one may open nothing any more while the new one does: the new
+ *            one has taken effect already, and @ret_existing is not set
+ * Fails: as cli_ask_existing() and cli_ask_new(); COF_E_USAGE (they are the same)
+ */
+cof_result cli_ask_exchange(struct cli_call *call, struct vault *vault,
+			    struct slot_secret **ret_existing, struct slot_secret **ret_new,
+			    bool *ret_done, struct cof_error *err);
+
+/** cli_show_changed() - answers {"vault":{"folder","changed"}} (passwd.c) */
+void cli_show_changed(struct cli_call *call, bool changed);
+
 /** cli_check_given() - that the secrets named on the command line can be read, for dry runs;
  * standard input is left alone. Fails: COF_E_USAGE, COF_E_NOENT, COF_E_IO */
 cof_result cli_check_given(const struct cli_call *call, struct cof_error *err);

@@ -114,11 +114,16 @@ cof_result luks_format(const char *device, const struct luks_format_spec *spec,
 uint64_t luks_header_file_bytes(void);
 
 /**
- * luks_slot_add() - a new keyslot opened by @secret
+ * luks_slot_add_at() - a new keyslot opened by @secret
+ * @wanted:   its number; -1: any that is free
  * @ret_slot: its number; may be NULL
  * Durable on return. Fails: COF_E_NOSPC (all slots taken), COF_E_KEY (@volume_key is not this
  * header's), COF_E_FORMAT, COF_E_IO, COF_E_NOMEM
  */
+cof_result luks_slot_add_at(const char *device, const char *header,
+			    const struct volume_key *volume_key, const struct slot_secret *secret,
+			    enum luks_cost cost, int wanted, int *ret_slot, struct cof_error *err);
+/** luks_slot_add() - the same in whichever slot is free */
 cof_result luks_slot_add(const char *device, const char *header,
 			 const struct volume_key *volume_key, const struct slot_secret *secret,
 			 enum luks_cost cost, int *ret_slot, struct cof_error *err);

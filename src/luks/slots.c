@@ -12,6 +12,14 @@ cof_result luks_slot_add(const char *device, const char *header,
 			 const struct volume_key *volume_key, const struct slot_secret *secret,
 			 enum luks_cost cost, int *ret_slot, struct cof_error *err)
 {
+	return luks_slot_add_at(device, header, volume_key, secret, cost, CRYPT_ANY_SLOT, ret_slot,
+				err);
+}
+
+cof_result luks_slot_add_at(const char *device, const char *header,
+			    const struct volume_key *volume_key, const struct slot_secret *secret,
+			    enum luks_cost cost, int wanted, int *ret_slot, struct cof_error *err)
+{
 	_cleanup_context_ struct luks_context *context = NULL;
 	struct luks_slot slots[LUKS_SLOTS_MAX];
 	size_t slot_count;
@@ -32,8 +40,8 @@ cof_result luks_slot_add(const char *device, const char *header,
 	if (cost == LUKS_COST_PEOPLE)
 		luks_memory_hard_begin();
 	slot = crypt_keyslot_add_by_volume_key(
-		context->cd, CRYPT_ANY_SLOT, (const char *)volume_key->secret.data,
-		volume_key->secret.len, (const char *)secret->secret.data, secret->secret.len);
+		context->cd, wanted, (const char *)volume_key->secret.data, volume_key->secret.len,
+		(const char *)secret->secret.data, secret->secret.len);
 	if (cost == LUKS_COST_PEOPLE)
 		luks_memory_hard_end();
 	if (slot < 0)

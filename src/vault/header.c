@@ -151,18 +151,51 @@ static cof_result pass_point(const char *fault, const char *step, struct cof_err
 	return fault_point(name, err);
 }
 
-/* Adds one method to a new header and proves it. */
+/* Adds one method to a new header, in the slot of its number, and proves it. */
 static cof_result add_method(struct vault *vault, const struct volume_key *key,
-			     enum vault_method method, const struct slot_secret *secret, bool fips,
-			     struct cof_error *err)
+			     const struct vault_kept *kept, bool fips, struct cof_error *err)
 {
+	const char *path = vault->new_header_path;
 	_cleanup_(slot_secret_freep) struct slot_secret *normal = NULL;
 	int slot;
 
-	TRY(slot_normalize(method, secret, &normal, err));
-	TRY(slot_add(vault->new_header_path, key, method, normal, slot_cost(method, true, fips),
-		     &slot, err));
-	return slot_prove(vault->new_header_path, key, normal, slot, err);
+	TRY(slot_normalize(kept->method, kept->secret, &normal, err));
+	TRY(luks_slot_add_at(path, NULL, key, normal, slot_cost(kept->method, kept->strong, fips),
+			     kept->slot, &slot, err));
+	TRY(slot_name(path, kept->method, kept->label, slot, true, err));
+	return slot_prove(path, key, normal, slot, err);
+}
+
+/* All methods of a new header: those that stay in their slots, the new ones in the first others. */
+static cof_result add_methods(struct vault *vault, const struct volume_key *key,
+			      const struct vault_new *spec, const char *fault,
+			      struct cof_error *err)
+{
+	const struct vault_kept new[] = {
+		{ .method = VAULT_PASSPHRASE, .secret = spec->passphrase },
+		{ .method = VAULT_RECOVERY, .secret = spec->recovery, .strong = true },
+	};
+	uint32_t taken = spec->empty_slots;
+
+	for (size_t i = 0; i < spec->kept_count; i++) {
+		TRY(add_method(vault, key, &spec->kept[i], spec->fips, err));
+		TRY(pass_point(fault, "kept-added", err));
+		taken |= 1u << spec->kept[i].slot;
+	}
+	for (size_t i = 0; i < sizeof(new) / sizeof(new[0]); i++) {
+		struct vault_kept one = new[i];
+
+		if (!one.secret)
+			continue;
+		ENSURE(taken != UINT32_MAX, err, COF_E_NOSPC, vault->new_header_path,
+		       "has no keyslot left");
+		one.slot = __builtin_ctz(~taken);
+		taken |= 1u << one.slot;
+		TRY(add_method(vault, key, &one, spec->fips, err));
+		if (i == 0)
+			TRY(pass_point(fault, "passphrase-added", err));
+	}
+	return COF_OK;
 }
 
 cof_result header_format(struct vault *vault, const struct vault_new *spec, const char *uuid,
@@ -184,10 +217,7 @@ cof_result header_format(struct vault *vault, const struct vault_new *spec, cons
 	TRY(pass_point(fault, "header-made", err));
 	TRY(luks_format(vault->new_header_path, &format, NULL, &key, err));
 	TRY(pass_point(fault, "header-formatted", err));
-	TRY(add_method(vault, key, VAULT_PASSPHRASE, spec->passphrase, spec->fips, err));
-	TRY(pass_point(fault, "passphrase-added", err));
-	if (spec->recovery)
-		TRY(add_method(vault, key, VAULT_RECOVERY, spec->recovery, spec->fips, err));
+	TRY(add_methods(vault, key, spec, fault, err));
 	TRY(header_sync(vault->new_header_path, err));
 	TRY(pass_point(fault, "header-whole", err));
 

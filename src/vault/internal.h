@@ -328,10 +328,6 @@ cof_result header_sync(const char *path, struct cof_error *err);
 
 /* ---- slots.c ---- */
 
-/** slot_add() - a keyslot and its token */
-cof_result slot_add(const char *header_path, const struct volume_key *key, enum vault_method method,
-		    const struct slot_secret *secret, enum luks_cost cost, int *ret_slot,
-		    struct cof_error *err);
 /** slot_set_token() - the token of a slot that has none yet. @replaces: as in struct token */
 cof_result slot_set_token(const char *header_path, enum vault_method method, const char *label,
 			  int slot, uint32_t replaces, struct cof_error *err);

@@ -101,18 +101,6 @@ cof_result slot_name(const char *header_path, enum vault_method method, const ch
 	return slot_name_by(header_path, &token, slot, added, err);
 }
 
-cof_result slot_add(const char *header_path, const struct volume_key *key, enum vault_method method,
-		    const struct slot_secret *secret, enum luks_cost cost, int *ret_slot,
-		    struct cof_error *err)
-{
-	int slot;
-
-	TRY(luks_slot_add(header_path, NULL, key, secret, cost, &slot, err));
-	TRY(slot_name(header_path, method, NULL, slot, true, err));
-	*ret_slot = slot;
-	return COF_OK;
-}
-
 cof_result slot_prove(const char *header_path, const struct volume_key *key,
 		      const struct slot_secret *secret, int slot, struct cof_error *err)
 {

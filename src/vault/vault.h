@@ -23,17 +23,40 @@ struct vault;
 
 /* ---- making, opening, unlocking ---- */
 
+/** enum vault_method - what enrols */
+enum vault_method { VAULT_PASSPHRASE, VAULT_RECOVERY, VAULT_FILE };
+
 /**
- * struct vault_new - what `coffer init` makes
- * @passphrase: of the first keyslot; borrowed
+ * struct vault_kept - an unlock method that a revocation keeps
+ * @slot:   its number, which stays
+ * @label:  borrowed
+ * @secret: borrowed
+ * @strong: of a file: 256 random bits or more
+ */
+struct vault_kept {
+	int slot;
+	enum vault_method method;
+	const char *label;
+	const struct slot_secret *secret;
+	bool strong;
+};
+
+/**
+ * struct vault_new - what `coffer init` makes, and `coffer revoke`
+ * @passphrase: of the first keyslot that is free; NULL for none, where something is kept; borrowed
  * @recovery:   text of the recovery key that was already given to the user, or NULL for none;
  *              borrowed
  * @fips:       no Argon2
+ * @kept:       @kept_count of them; borrowed
+ * @empty_slots: bits of those that stay free
  */
 struct vault_new {
 	const struct slot_secret *passphrase;
 	const struct slot_secret *recovery;
 	bool fips;
+	const struct vault_kept *kept;
+	size_t kept_count;
+	uint32_t empty_slots;
 };
 
 /**
@@ -261,9 +284,6 @@ struct vault_slot {
 /** vault_slots() - works on a locked vault. @ret_slots: caller frees */
 cof_result vault_slots(struct vault *vault, struct vault_slot **ret_slots, size_t *ret_count,
 		       struct cof_error *err);
-
-/** enum vault_method - what enrols */
-enum vault_method { VAULT_PASSPHRASE, VAULT_RECOVERY, VAULT_FILE };
 
 /**
  * vault_enroll() - one more unlock method; copies and mirrors follow
