@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "disk_advice.h"
 #include "disk_format_job.h"
 #include "disk_result.h"
 #include "file.h"
@@ -17,8 +18,6 @@
 #include "probe.h"
 #include "tabfile.h"
 
-#define SECTOR_BYTES_LARGE 4096
-#define SECTOR_BYTES_SMALL 512
 #define PIECE_BYTES	   (64u << 10)
 #define PIECES		   256
 #define LOCK_TIMEOUT_MS	   60000
@@ -82,21 +81,14 @@ cof_result disk_uuid_random(char out[static LUKS_UUID_CHARS + 1], struct cof_err
 	return COF_OK;
 }
 
-/*
- * 4096 where the device gains by it and loses nothing: its own sectors are as large, or it does
- * not rotate. A rotating disk of 512-byte sectors keeps them: a torn write stays as small.
- */
+/* The size of encryption sectors: as asked for, or what suits the device. */
 static uint32_t choose_sector_bytes(const struct disk_format_spec *spec,
 				    const struct device *device)
 {
-	bool fits = device->size_bytes % SECTOR_BYTES_LARGE == 0 &&
-		    device->logical_sector_bytes <= SECTOR_BYTES_LARGE;
-	bool gains = device->physical_sector_bytes >= SECTOR_BYTES_LARGE || !device->rotational ||
-		     device->backing_file[0];
+	struct disk_advice advice;
 
-	if (spec->sector_bytes)
-		return spec->sector_bytes;
-	return fits && gains ? SECTOR_BYTES_LARGE : SECTOR_BYTES_SMALL;
+	disk_advise(device, true, &advice);
+	return spec->sector_bytes ? spec->sector_bytes : advice.sector_bytes;
 }
 
 const struct disk *disk_set_of_device(const struct disk_set *set, const struct device *device)

@@ -45,6 +45,8 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_disk_header_restore,
 	&cli_verb_disk_header_repair,
 	&cli_verb_disk_repair_crypttab,
+	&cli_verb_disk_bench,
+	&cli_verb_disk_tune,
 	&cli_verb_swap_encrypt,
 	&cli_verb_swap_status,
 	&cli_verb_boot_add,

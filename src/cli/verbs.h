@@ -48,6 +48,8 @@ extern const struct cli_verb cli_verb_disk_header_backup;
 extern const struct cli_verb cli_verb_disk_header_restore;
 extern const struct cli_verb cli_verb_disk_header_repair;
 extern const struct cli_verb cli_verb_disk_repair_crypttab;
+extern const struct cli_verb cli_verb_disk_bench;
+extern const struct cli_verb cli_verb_disk_tune;
 extern const struct cli_verb cli_verb_swap_encrypt;
 extern const struct cli_verb cli_verb_swap_status;
 extern const struct cli_verb cli_verb_boot_add;
