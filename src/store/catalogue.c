@@ -256,3 +256,53 @@ cof_result catalogue_newest_keystore(struct store *store, uint64_t *ret_sequence
 	*ret_sequence = newest.sequence;
 	return COF_OK;
 }
+
+/* Who checks the records, and what to tell whom. */
+struct checking {
+	struct store *store;
+	bool keys;
+	catalogue_damage damage;
+	void *context;
+	uint64_t count;
+};
+
+/* A backend_visit. */
+static cof_result check_record(const char *name, uint64_t size_bytes, void *context,
+			       struct cof_error *err)
+{
+	struct checking *checking = context;
+	_cleanup_buffer_ struct buffer content = { 0 };
+	char object[STORE_NAME_CHARS];
+	struct cof_error why = { 0 };
+	struct version_head head;
+	struct version version;
+	struct span body;
+	cof_result checked;
+
+	if (strlen(name) != 2 * SHA256_BYTES)
+		return COF_OK;
+	checking->count++;
+	(void)snprintf(object, sizeof(object), FOLDER "/%s", name);
+	if (checking->keys) {
+		checked = read_object(checking->store, object, &version, &why);
+	} else {
+		checked = backend_get_small(checking->store->backend, object,
+					    VERSION_RECORD_MAX_BYTES, &content, &why);
+		if (!cof_failed(checked))
+			checked = version_record_decode(buffer_span(&content), object, &head, &body,
+							&why);
+	}
+	if (!cof_failed(checked) || checked.code == COF_E_NOENT)
+		return COF_OK;
+	return checking->damage(object, &why, checking->context, err);
+}
+
+cof_result catalogue_check(struct store *store, bool keys, catalogue_damage damage, void *context,
+			   uint64_t *ret_count, struct cof_error *err)
+{
+	struct checking checking = { store, keys, damage, context, 0 };
+
+	TRY(store->backend->ops->list(store->backend, FOLDER, check_record, &checking, err));
+	*ret_count = checking.count;
+	return COF_OK;
+}

@@ -263,6 +263,9 @@ cof_result index_find(struct index *index, const uint8_t id[static STORE_ID_BYTE
 		TRY(rebuild(index, err));
 		pack = find_loose(index, id, ret_ordinal, &failure);
 	}
+	/* Whoever wants a chunk has lost it, whatever became of the pack. */
+	if (failure.code == COF_E_NOENT)
+		failure.code = COF_E_FORMAT;
 	if (!pack && failure.code != COF_E_NONE && err)
 		*err = failure;
 	if (!pack && failure.code != COF_E_NONE)

@@ -10,9 +10,10 @@
 #include "fault.h"
 #include "keyring_internal.h"
 
-#define ARGON2_PASSES	  4
-#define ARGON2_MEMORY_KIB (128u << 10) /* doc/decisions/store.md: the memory that a put may take   \
-					*/
+#define ARGON2_PASSES 4
+#define ARGON2_MEMORY_KIB                                                                          \
+	(128u << 10) /* doc/decisions/store.md: the memory that a put may take                     \
+		      */
 #define CHEAP_PASSES	 1
 #define CHEAP_MEMORY_KIB 8
 #define DAY_SECONDS	 86400

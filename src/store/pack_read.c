@@ -7,6 +7,7 @@
 #include "number.h"
 #include "pack_write.h"
 
+#define RUN_BYTES   ((size_t)1 << 20) /* read at once */
 #define LEAST_BYTES (PACK_HEAD_BYTES + 2 * PACK_PAGE_BYTES)
 
 void pack_close(struct pack *pack)
@@ -243,24 +244,66 @@ cof_result pack_check(struct backend *backend, const char *name,
 	return read_toc(backend, name, &tail, &toc, err);
 }
 
+cof_result pack_check_pages(struct backend *backend, const char *name,
+			    const uint8_t group[static STORE_UUID_BYTES], struct cof_error *err)
+{
+	struct pack_head head;
+	struct pack_tail tail;
+	bool page_damaged = false;
+
+	TRY(read_ends(backend, name, group, &head, &tail, &page_damaged, err));
+	ENSURE(!page_damaged, err, COF_E_FORMAT, name, "one of its two head pages is damaged");
+	return COF_OK;
+}
+
+/* Reads as many records from @first on as fit; returns how many. */
+static cof_result read_run(const struct pack_source *source, const struct pack *pack,
+			   uint32_t first, struct buffer *stored, uint32_t *ret_count,
+			   struct cof_error *err)
+{
+	size_t len = pack_stored_bytes(pack, first);
+	uint32_t count = 1;
+
+	while (first + count < pack->count &&
+	       len + pack_stored_bytes(pack, first + count) <= RUN_BYTES)
+		len += pack_stored_bytes(pack, first + count++);
+	stored->len = 0;
+	TRY(buffer_reserve(stored, len, err));
+	TRY(source->backend->ops->get(source->backend, pack->name, pack->offsets[first],
+				      stored->data, len, err));
+	*ret_count = count;
+	return COF_OK;
+}
+
 cof_result pack_prove(const struct pack_source *source, const struct pack *pack,
-		      struct pack_tools *tools, struct cof_error *err)
+		      struct pack_tools *tools, struct buffer *bad, struct cof_error *err)
 {
 	_cleanup_buffer_ struct buffer stored = { 0 };
 	_cleanup_buffer_ struct buffer plain = { 0 };
+	cof_result first_failure = COF_OK;
+	uint32_t count = 0;
 
 	TRY(pack_tools_take(tools, pack, err));
-	for (uint32_t i = 0; i < pack->count; i++) {
-		size_t len = pack_stored_bytes(pack, i);
+	for (uint32_t at = 0; at < pack->count; at += count) {
+		const uint8_t *from;
 
-		stored.len = 0;
-		plain.len = 0;
-		TRY(buffer_reserve(&stored, len, err));
-		TRY(buffer_reserve(&plain, pack->entries[i].plain_bytes, err));
-		TRY(source->backend->ops->get(source->backend, pack->name, pack->offsets[i],
-					      stored.data, len, err));
-		TRY(pack_open_record(tools, pack, i, SPAN(stored.data, len), true, plain.data,
-				     err));
+		TRY(read_run(source, pack, at, &stored, &count, err));
+		from = stored.data;
+		for (uint32_t i = at; i < at + count; i++) {
+			size_t len = pack_stored_bytes(pack, i);
+			cof_result opened;
+
+			plain.len = 0;
+			TRY(buffer_reserve(&plain, pack->entries[i].plain_bytes, err));
+			opened = pack_open_record(tools, pack, i, SPAN(from, len), true, plain.data,
+						  cof_failed(first_failure) ? NULL : err);
+			from += len;
+			if (!cof_failed(opened))
+				continue;
+			TRY(buffer_add(bad, pack->entries[i].id, STORE_ID_BYTES, err));
+			if (!cof_failed(first_failure))
+				first_failure = opened;
+		}
 	}
-	return COF_OK;
+	return first_failure;
 }

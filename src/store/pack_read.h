@@ -81,9 +81,15 @@ cof_result pack_open_record(struct pack_tools *tools, const struct pack *pack, u
  * Fails: COF_E_FORMAT (damaged: says where), COF_E_IO */
 cof_result pack_check(struct backend *backend, const char *name,
 		      const uint8_t group[static STORE_UUID_BYTES], struct cof_error *err);
-/** pack_prove() - that every record opens and has the id that the table says.
- * Fails: COF_E_AUTH, COF_E_FORMAT, COF_E_IO */
+/** pack_check_pages() - both head pages and the last page alone. Fails: as pack_check() */
+cof_result pack_check_pages(struct backend *backend, const char *name,
+			    const uint8_t group[static STORE_UUID_BYTES], struct cof_error *err);
+/**
+ * pack_prove() - that every record opens and has the id that the table says
+ * @bad: receives the ids of records that do not, STORE_ID_BYTES each
+ * Goes on after the first one. Fails: COF_E_AUTH, COF_E_FORMAT (the first one's), COF_E_IO
+ */
 cof_result pack_prove(const struct pack_source *source, const struct pack *pack,
-		      struct pack_tools *tools, struct cof_error *err);
+		      struct pack_tools *tools, struct buffer *bad, struct cof_error *err);
 
 #endif

@@ -7,9 +7,10 @@
 #include "crc32c.h"
 #include "number.h"
 
-#define SEGMENT_BYTES ((size_t)4 << 20) /* of one write: whole pages, and large enough for disks   \
-					 */
-#define SLACK_BYTES ((size_t)1 << 20)	/* room for the record that crosses a segment's end */
+#define SEGMENT_BYTES                                                                              \
+	((size_t)4 << 20)	      /* of one write: whole pages, and large enough for disks     \
+				       */
+#define SLACK_BYTES ((size_t)1 << 20) /* room for the record that crosses a segment's end */
 
 /*
  * struct pack_writer

@@ -99,6 +99,58 @@ typedef cof_result (*store_visit)(const struct version *version, void *context,
 cof_result store_each(struct store *store, store_visit visit, void *context, size_t *ret_damaged,
 		      struct cof_error *err);
 
+/* ---- looking closer ---- */
+
+/**
+ * struct store_pack - one pack
+ * @id:       in hexadecimal digits
+ * @bytes:    of the whole file
+ * @key_id, @key_generation: of the content key that wraps its key; 0: it is not encrypted
+ * @chunks, @plain_bytes, @stored_bytes: of its records without padding
+ */
+struct store_pack {
+	char id[2 * STORE_UUID_BYTES + 1];
+	uint64_t bytes;
+	uint16_t key_id;
+	uint32_t key_generation;
+	uint64_t created;
+	uint64_t chunks;
+	uint64_t plain_bytes;
+	uint64_t stored_bytes;
+};
+
+typedef cof_result (*store_pack_visit)(const struct store_pack *pack, void *context,
+				       struct cof_error *err);
+/** store_each_pack() - all packs, each opened with the key that its head names, which proves that
+ * this key it is. @ret_damaged: those that do not open, which are passed over.
+ * Fails: COF_E_IO, as @visit */
+cof_result store_each_pack(struct store *store, store_pack_visit visit, void *context,
+			   size_t *ret_damaged, struct cof_error *err);
+
+/** store_damage - one thing that is not as it should be: @object is a file's name; @version is a
+ * version that it affects, or NULL; @mended: it was made good again */
+typedef cof_result (*store_damage)(const char *object, const char *version,
+				   const struct cof_error *why, bool mended, void *context,
+				   struct cof_error *err);
+
+/** struct store_verified - how much was looked at */
+struct store_verified {
+	uint64_t packs;
+	uint64_t pack_bytes;
+	uint64_t versions;
+	uint64_t damages;
+};
+
+/**
+ * store_verify() - the copies of the keystore, the index, every pack, every version
+ * @keys: with the keys: that each record opens and is the chunk that its id says, and that each
+ *        version has all its chunks; else the checksums alone, which need no key
+ * Copies of the keystore, and with @keys the index, are mended. Fails: COF_E_IO, as @damage
+ */
+cof_result store_verify(struct store *store, bool keys, struct progress *progress,
+			store_damage damage, void *context, struct store_verified *ret_verified,
+			struct cof_error *err);
+
 /** store_remove() - forget a version, durably; not there is COF_E_NOENT */
 cof_result store_remove(struct store *store, const char *name, struct cof_error *err);
 

@@ -47,6 +47,13 @@ cof_result store_begin_put(struct store *store, const char *name, struct version
 /** catalogue_commit() - make a version visible. Fails: COF_E_REFUSED (the name is taken), ... */
 cof_result catalogue_commit(struct store *store, const struct version *version,
 			    struct cof_error *err);
+/** catalogue_damage - a record that is not as it should be */
+typedef cof_result (*catalogue_damage)(const char *object, const struct cof_error *why,
+				       void *context, struct cof_error *err);
+/** catalogue_check() - all records: their checksums, and with @keys that they open.
+ * @ret_count: how many there are */
+cof_result catalogue_check(struct store *store, bool keys, catalogue_damage damage, void *context,
+			   uint64_t *ret_count, struct cof_error *err);
 /** catalogue_newest_keystore() - the highest sequence of a keystore that a record names; damaged
  * records are passed over */
 cof_result catalogue_newest_keystore(struct store *store, uint64_t *ret_sequence,

@@ -60,7 +60,8 @@ class Group:
 
     @property
     def state_copy(self):
-        return next((self.coffer.root / "var/lib/coffer/stores").iterdir())
+        uuid = (self.folder / "group").read_bytes()[10:26].hex()
+        return self.coffer.root / f"var/lib/coffer/stores/{uuid}.keys"
 
     def copies(self):
         return [self.folder / "keys/a", self.folder / "keys/b", self.state_copy]

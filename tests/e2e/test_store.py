@@ -184,3 +184,70 @@ def test_get_writes_over_nothing(group):
     target.write_bytes(b"mine")
     group.run("get", "one", "-o", target, expect=REFUSED)
     assert target.read_bytes() == b"mine"
+
+
+# ---- keys ----
+
+DAY = 86400
+START = 1_800_000_000
+
+
+def at(monkeypatch, day):
+    """From now on it is that many days after the beginning."""
+    monkeypatch.setenv("COFFER_TEST_TIME", str(START + day * DAY))
+
+
+def keys_of(group):
+    return {key["key"]: key for key in group.run("keys", "--json").json["keys"]}
+
+
+def test_a_new_key_is_made_after_the_period_and_the_old_one_reads(bare, monkeypatch):
+    group = Group(bare)
+    at(monkeypatch, 0)
+    group.create("--rotate", "7d")
+    contents = {str(day): noise(40 * KIB, day) for day in (0, 6, 7, 13, 14, 25_000)}
+    rotated = []
+    for day, content in contents.items():
+        at(monkeypatch, int(day))
+        rotated.append(group.put(day, content).json["rotated"])
+    assert rotated == [False, False, True, False, True, True]
+    assert {day: group.get(day) for day in contents} == contents
+    keys = keys_of(group)
+    assert [key["state"] for key in keys.values()] == ["retired"] * 3 + ["active"]
+    assert [key["packs"] > 0 for key in keys.values()] == [True] * 4
+    assert len({copy.read_bytes() for copy in group.copies()}) == 1
+
+
+def test_a_static_key_stays(bare, monkeypatch):
+    group = Group(bare)
+    at(monkeypatch, 0)
+    group.create("--mode", "static")
+    for day in (0, 25_000):
+        at(monkeypatch, day)
+        assert not group.put(str(day), b"content").json["rotated"]
+    assert list(keys_of(group)) == [1]
+
+
+def test_keys_prove_which_one_encrypts_what(group):
+    group.put("one", mixed(600 * KIB))
+    shown = group.run("keys", "--json").json
+    packs = group.files("packs")
+    assert sorted(pack["pack"] for pack in shown["packs"]) == [path.name for path in packs]
+    assert {pack["key"] for pack in shown["packs"]} == {1} and shown["plain_packs"] == 0
+    assert keys_of(group)[1]["bytes"] == sum(path.stat().st_size for path in packs)
+    assert [copy["state"] for copy in shown["copies"]] == ["good"] * 3
+    assert shown["opened_by"] == ["passphrase"]
+
+
+def test_stats_add_up(bare):
+    group = Group(bare, encrypt=False)
+    group.create()
+    content = bytes(2 * rig.MIB) + noise(2 * rig.MIB)
+    for name in ("one", "two"):
+        group.put(name, content)
+    stats = group.run("stats", "--json").json
+    assert stats["versions"] == 2 and stats["bytes"] == 2 * len(content)
+    assert stats["unique_bytes"] < len(content) and not stats["encrypted"]
+    assert stats["compressed_bytes"] < 1.1 * 2 * rig.MIB and stats["encrypted_bytes"] == 0
+    assert stats["pack_bytes"] == sum(path.stat().st_size for path in group.files("packs"))
+    assert "not encrypted" in group.run("keys").out
