@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "clock.h"
 #include "fault.h"
 #include "file.h"
 #include "name_list.h"
@@ -123,7 +124,7 @@ static cof_result keep_copy(const char *path, struct span text, const char *poin
 
 	if (stat(path, &st) != 0)
 		return cof_raise_errno(err, errno, path, "cannot be looked up");
-	(void)time_format(time(NULL), date);
+	(void)time_format(clock_now(), date);
 	TRY(path_format(&copy, err, "%s" COPY_MARK "%s", path, date));
 	/* Several changes within one second: the copy of the first is the one worth keeping. */
 	if (path_exists(copy))

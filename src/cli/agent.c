@@ -46,6 +46,20 @@ static void note_use(struct vault *vault, const char *volume)
 	sealed_ms = clock_ms();
 }
 
+/* No key is given out of a disk that is being destroyed: nothing of it is to be mounted. */
+static cof_result check_given(const struct record *record, struct cof_error *err)
+{
+	struct disk disk;
+	cof_result failure;
+
+	TRY(disk_from_meta(record->meta, &disk, err));
+	if (disk.ready || disk.work != DISK_WORK_DESTROY)
+		return COF_OK;
+	failure = cof_raise(err, COF_E_REFUSED, record->name, "is half-destroyed");
+	cof_error_try(err, "coffer disk destroy %s", record->name);
+	return failure;
+}
+
 /* The key of a disk by the name of its volume, through the agent, for the key server. */
 static cof_result find_volume_key(const struct paths *paths, const char *volume,
 				  struct slot_secret **ret_key, bool *ret_found,
@@ -62,6 +76,8 @@ static cof_result find_volume_key(const struct paths *paths, const char *volume,
 	ENSURE(unlocked, err, COF_E_LOCKED, paths->vault_dir, "the vault was locked meanwhile");
 	TRY(vault_unlock_from(vault, source, err));
 	TRY(vault_get(vault, DISK_KIND, volume, &record, &found, err));
+	if (found)
+		TRY(check_given(record, err));
 	found = found && record->secret;
 	if (found)
 		TRY(slot_secret_copy(secret_span(record->secret), ret_key, err));

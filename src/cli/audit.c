@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "audit_show.h"
+#include "clock.h"
 #include "file.h"
 #include "number.h"
 #include "unlocking.h"
@@ -25,7 +26,7 @@ static cof_result read_since(const char *text, int64_t *ret_since, struct cof_er
 	       "%s is neither a time such as 2026-11-20T17:00:00Z or 2026-11-20, nor a duration "
 	       "such as 8h",
 	       text);
-	*ret_since = (int64_t)time(NULL) - (int64_t)seconds;
+	*ret_since = (int64_t)clock_now() - (int64_t)seconds;
 	return COF_OK;
 }
 

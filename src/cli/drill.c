@@ -10,6 +10,7 @@
 
 #include "audit.h"
 #include "backup_show.h"
+#include "clock.h"
 #include "log.h"
 #include "note.h"
 #include "number.h"
@@ -189,7 +190,7 @@ static void remember(const struct cli_call *call, const struct run *run,
 
 	json_set_text(detail, "id", run->facts.id);
 	json_set_uint(detail, "revision", run->facts.revision);
-	json_set_text(note, "time", time_format(time(NULL), now));
+	json_set_text(note, "time", time_format(clock_now(), now));
 	json_set_text(note, "id", run->facts.id);
 	json_set_uint(note, "revision", run->facts.revision);
 	if (run->same && cof_failed(note_put(run->vault, NOTE_DRILL, note, &failure)))

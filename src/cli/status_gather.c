@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "audit_show.h"
+#include "clock.h"
 #include "file.h"
 #include "note.h"
 #include "unlocking.h"
@@ -136,7 +137,7 @@ static cof_result gather_parts(struct status_gathered *gathered, struct cof_erro
 /* What is noted of the last backup and drill; what cannot be read is not noted. */
 static void gather_notes(struct status_gathered *gathered)
 {
-	gathered->backups.now = time(NULL);
+	gathered->backups.now = clock_now();
 	gathered->backups.revision = gathered->facts.revision;
 	cof_ignore(note_get(gathered->vault, NOTE_BACKUP, &gathered->backups.backup, NULL));
 	cof_ignore(note_get(gathered->vault, NOTE_DRILL, &gathered->backups.drill, NULL));

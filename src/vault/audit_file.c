@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "audit_file.h"
+#include "clock.h"
 #include "fault.h"
 #include "file.h"
 #include "number.h"
@@ -174,7 +175,7 @@ cof_result audit_tail_read(const char *folder, struct audit_tail *ret_tail, stru
 
 int64_t audit_now(void)
 {
-	return (int64_t)fault_number("COFFER_TEST_TIME", (uint64_t)time(NULL));
+	return (int64_t)clock_now();
 }
 
 bool audit_boot(char out[static AUDIT_BOOT_CHARS])

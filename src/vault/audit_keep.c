@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "audit_file.h"
+#include "clock.h"
 #include "fault.h"
 #include "file.h"
 #include "number.h"
@@ -57,7 +58,7 @@ cof_result audit_set_aside(const char *folder, const char *why, struct cof_error
 	_cleanup_(vault_names_freep) char **names = NULL;
 	char now[32];
 
-	(void)time_format(time(NULL), now);
+	(void)time_format(clock_now(), now);
 	TRY(audit_files(folder, &names, err));
 	for (size_t i = 0; names[i]; i++) {
 		_cleanup_free_ char *from = NULL;

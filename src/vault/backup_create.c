@@ -11,6 +11,7 @@
 
 #include "audit_head.h"
 #include "backup_stream.h"
+#include "clock.h"
 #include "fault.h"
 #include "note.h"
 #include "number.h"
@@ -158,7 +159,7 @@ static cof_result make_head(const struct vault *vault, const struct row *anchor,
 {
 	struct backup_head head = { .epoch = vault->keys.epoch,
 				    .revision = revision,
-				    .created = (uint64_t)time(NULL),
+				    .created = (uint64_t)clock_now(),
 				    .anchor_bytes = (uint32_t)anchor->value.len };
 
 	memcpy(head.uuid, vault->uuid, sizeof(head.uuid));

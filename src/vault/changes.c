@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "clock.h"
 #include "internal.h"
 
 void change_set_done(struct change_set *set)
@@ -147,7 +148,7 @@ cof_result index_edit_finish(struct index_edit *edit, uint64_t revision, struct 
 {
 	_cleanup_buffer_ struct buffer plain = { 0 };
 	_cleanup_buffer_ struct buffer stored = { 0 };
-	struct sealed_header header = { .generation = revision, .created = (uint64_t)time(NULL) };
+	struct sealed_header header = { .generation = revision, .created = (uint64_t)clock_now() };
 
 	memcpy(header.id, edit->keys->uuid, sizeof(header.id));
 	for (unsigned int i = 0; i < INDEX_PAGES; i++) {

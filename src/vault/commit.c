@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit_head.h"
+#include "clock.h"
 #include "fault.h"
 #include "log.h"
 
@@ -87,7 +88,7 @@ static cof_result prepare_write(struct vault *vault, struct index_edit *edit,
 		return prepare_removal(vault, edit, write->record, key, &old, set, err);
 
 	next.generation++;
-	next.created = time(NULL);
+	next.created = clock_now();
 	memcpy(next.id, header.id, sizeof(next.id));
 	if (!old.found) {
 		TRY(random_bytes(next.id, sizeof(next.id), err));

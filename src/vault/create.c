@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit_head.h"
+#include "clock.h"
 #include "fault.h"
 
 /* The new keystore's path, beside the one that it is to have. */
@@ -92,7 +93,7 @@ static cof_result make_keystore(struct vault *vault, const struct vault_new *spe
 	TRY(root_key_copy(volume_key_span(key), &root, err));
 	TRY(keys_from_root(root, vault->uuid, vault->epoch, &keys, err));
 	TRY(keys_start(&keys, err));
-	TRY(fill_keystore(vault, &keys, time(NULL), err));
+	TRY(fill_keystore(vault, &keys, clock_now(), err));
 	TRY(prove_new(vault, spec, err));
 	TRY(fault_point("init/proven", err));
 	/* Opened under its temporary name, SQLite would look for its journal there. */

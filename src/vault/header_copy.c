@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "internal.h"
 
 /* Another process may be about to copy the header that it has just changed. */
@@ -70,7 +71,7 @@ static enum seal check_seal(struct vault *vault, struct span value)
 static cof_result add_seal(struct vault *vault, uint64_t sequence, struct span value,
 			   struct change_set *set, struct cof_error *err)
 {
-	struct sealed_header header = { .generation = sequence, .created = (uint64_t)time(NULL) };
+	struct sealed_header header = { .generation = sequence, .created = (uint64_t)clock_now() };
 	_cleanup_buffer_ struct buffer stored = { 0 };
 	uint8_t hash[SHA256_BYTES];
 

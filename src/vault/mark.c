@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit_head.h"
+#include "clock.h"
 #include "fault.h"
 #include "patience.h"
 #include "place.h"
@@ -51,7 +52,7 @@ cof_result mark_write(struct vault *vault, struct cof_error *err)
 {
 	_cleanup_buffer_ struct buffer stored = { 0 };
 	const struct manifest *manifest;
-	struct sealed_header header = { .created = (uint64_t)time(NULL) };
+	struct sealed_header header = { .created = (uint64_t)clock_now() };
 
 	if (!vault->unlocked)
 		return COF_OK;

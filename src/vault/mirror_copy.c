@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "place.h"
 #include "reach.h"
 #include "shadow.h"
@@ -23,7 +24,7 @@ void copy_remedy(const struct paths *paths, const char *folder, char *out, size_
 	char aside[SHELL_WORD_CHARS];
 	char source[SHELL_WORD_CHARS];
 	_cleanup_free_ char *name = NULL;
-	time_t now = time(NULL);
+	time_t now = clock_now();
 	struct tm parts;
 	char date[32];
 

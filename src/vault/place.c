@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "mountpoint.h"
 #include "place.h"
 #include "reach.h"
@@ -61,7 +62,7 @@ cof_result place_aside_name(const char *path, const char *why, char **ret_name,
 			    struct cof_error *err)
 {
 	_cleanup_free_ char *name = NULL;
-	time_t now = time(NULL);
+	time_t now = clock_now();
 	struct tm parts;
 	char date[32];
 

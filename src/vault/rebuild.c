@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit_head.h"
+#include "clock.h"
 #include "fault.h"
 #include "number.h"
 #include "reach.h"
@@ -96,7 +97,7 @@ static cof_result set_aside(const struct vault *vault, struct cof_error *err)
 	if (!path_exists(vault->header_path))
 		return COF_OK;
 	TRY(path_format(&aside, err, "%s.damaged-%s", vault->header_path,
-			time_format(time(NULL), now)));
+			time_format(clock_now(), now)));
 	ENSURE(!path_exists(aside), err, COF_E_REFUSED, aside, "exists already");
 	return file_rename(vault->header_path, aside, err);
 }

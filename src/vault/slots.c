@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "internal.h"
 #include "number.h"
 #include "recovery.h"
@@ -68,7 +69,7 @@ void token_note(struct token *token, const char *method, const char *label)
 {
 	(void)snprintf(token->method, sizeof(token->method), "%s", method);
 	(void)snprintf(token->label, sizeof(token->label), "%s", label ? label : "");
-	(void)time_format(time(NULL), token->created);
+	(void)time_format(clock_now(), token->created);
 }
 
 const char *slot_method_name(enum vault_method method)

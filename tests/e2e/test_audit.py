@@ -178,30 +178,54 @@ def test_dry_runs_leave_no_line(coffer, disk):
     assert len(lines_of(coffer)) == after > before
 
 
+@contextlib.contextmanager
+def key_server(coffer):
+    """A key server; gives what asks it for the key of a volume, as systemd-cryptsetup does."""
+    server = coffer.start("key-server")
+
+    def ask(volume):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.bind(f"\0{os.getpid():x}/cryptsetup/{volume}")
+            client.connect(str(next(coffer.root.glob("run/coffer/**/keys.sock"))))
+            client.shutdown(socket.SHUT_WR)
+            return client.recv(100)
+    try:
+        for _ in range(500):
+            if any(coffer.root.glob("run/coffer/**/keys.sock")):
+                break
+            time.sleep(0.02)
+        yield ask
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.told = server.communicate(timeout=60)[1]
+        ask.told = server.told
+
+
 def test_key_server_leaves_lines(coffer, disk):
     coffer.format(disk)
     coffer.close(disk)
     start_agent(coffer)
-    server = coffer.start("key-server")
-    try:
-        for _ in range(500):
-            sockets = list(coffer.root.glob("run/coffer/**/keys.sock"))
-            if sockets:
-                break
-            time.sleep(0.02)
-        with socket.socket(socket.AF_UNIX) as client:
-            client.bind(f"\0{os.getpid():x}/cryptsetup/{disk.volume}")
-            client.connect(str(sockets[0]))
-            client.shutdown(socket.SHUT_WR)
-            assert len(client.recv(100)) == 64
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=60)
+    with key_server(coffer) as ask:
+        assert len(ask(disk.volume)) == 64
     line, = lines_of(coffer, "--event", "key.use")
     assert line["subject"] == disk.volume and line["who"]["verb"] == "key-server"
     verdict = verify(coffer).json["verdict"]
     assert verdict["state"] == "whole"
     assert verdict["sealed_seq"] > line["seq"]
+
+
+def test_key_server_gives_no_key_of_a_disk_that_is_half_destroyed(coffer, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    killed = coffer.run("disk", "destroy", disk, "--yes-destroy", disk, *coffer.secret(),
+                        fault="kill:destroy/noted", expect=None)
+    if killed.status != -signal.SIGKILL:
+        pytest.skip("built without -Dfaults=true: a destruction cannot be stopped")
+    start_agent(coffer)
+    with key_server(coffer) as ask:
+        assert ask(disk.volume) == b""
+    assert f"coffer disk destroy {disk.volume}" in ask.told
+    assert lines_of(coffer, "--event", "key.use") == []
 
 
 # ---- filters, export ----

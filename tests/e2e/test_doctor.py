@@ -6,11 +6,13 @@ import os
 import shlex
 import shutil
 import signal
+import time
 
 import pytest
 
 import rig
 from rig import DAMAGED, DONE, FAILED, LOCKED, NO_DEVICE, REFUSED, USAGE, tool
+from test_crash import points_of
 from test_header import AREA, KIB, export_key
 from test_mirrors import copy_in, overwrite_page
 from test_swap import part  # noqa: F401 pylint: disable=unused-import
@@ -238,6 +240,30 @@ def test_backup_that_lacks_changes_is_found(coffer, place, disk):
     assert "lacks" in found["problem"] and found["remedy"] == "coffer backup create FILE"
     coffer.run("backup", "create", place / "new.backup", *coffer.secret())
     assert findings(coffer) == []
+
+
+def test_clock_that_goes_back_is_found_and_stops_nothing(coffer, kept, place, monkeypatch):
+    points_of(coffer.run("backup", "create", place / "v.backup", *coffer.secret(), fault="list"))
+    coffer.run("drill", place / "v.backup", *coffer.secret())
+    assert findings(coffer) == []
+    monkeypatch.setenv("COFFER_TEST_TIME", str(int(time.time()) - 400 * 86400))
+    found = findings(coffer)
+    assert {(item["area"], item["subject"]) for item in found} == {("system", "clock")}
+    coffer.run("unlock", *coffer.secret())
+    coffer.open(kept)
+    coffer.run("key", "rotate", kept.volume)
+    coffer.run("disk", "close", "--all")
+    coffer.run("enroll", "file", place / "key", *coffer.secret())
+    coffer.run("disk", "destroy", kept, "--yes-destroy", kept)
+    coffer.run("audit", "--certificate", kept.volume)
+    coffer.run("backup", "create", place / "new.backup", *coffer.secret())
+    coffer.run("drill", place / "new.backup", *coffer.secret())
+    assert coffer.run("audit", "--verify", "--json").json["verdict"]["state"] == "whole"
+    assert findings(coffer) == []
+    monkeypatch.delenv("COFFER_TEST_TIME")
+    assert {item["problem"] for item in findings(coffer)} == {
+        "the last backup was 400 days ago", "the last drill was 400 days ago"}
+    coffer.run("status", "--check")
 
 
 # ---- disks ----

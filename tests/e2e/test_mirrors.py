@@ -236,6 +236,28 @@ def test_check_finds_what_is_damaged_in_a_mirror_and_unlock_mends_it(coffer, mir
     assert rig.tree_digest(kept) == digest
 
 
+def test_full_disk_keeps_a_damaged_copy_until_there_is_room(coffer, place):
+    folder = place / "small"
+    folder.mkdir()
+    rig.tool("mount", "-t", "tmpfs", "-o", "size=24m", "small", folder)
+    configure(coffer, folder)
+    coffer.run("unlock", *coffer.secret())
+    coffer.run("lock")
+    overwrite_page(copy_in(folder))
+    coffer.run("status", "--check", *coffer.secret(), expect=DAMAGED)
+    digest = rig.tree_digest(copy_in(folder))
+    for _ in range(2):
+        told = coffer.run("unlock", *coffer.secret())
+        assert f"make room in {folder}" in told.err and states_of(coffer) == ["failed"]
+        coffer.run("lock")
+        copies = [path for path in folder.iterdir() if path.is_dir()]
+        assert digest in map(rig.tree_digest, copies)
+    rig.tool("mount", "-o", "remount,size=96m", folder)
+    coffer.run("unlock", *coffer.secret())
+    assert states_of(coffer) == ["current"]
+    assert digest in [rig.tree_digest(copy) for copy in folder.glob("coffer-*.damaged-*")]
+
+
 def test_agent_mends_a_mirror_too(coffer, mirrors):
     coffer.run("unlock", *coffer.secret())
     overwrite_page(copy_in(mirrors[1]))
