@@ -15,6 +15,7 @@
 #include "fs_shrink.h"
 #include "number.h"
 #include "probe.h"
+#include "uuid.h"
 
 #define SECTOR_BYTES_LARGE 4096
 #define PIECE_BYTES	   (1u << 20)
@@ -251,7 +252,7 @@ static cof_result decide_new(const struct planning *planning, struct disk_change
 	ENSURE(!disk_set_find(planning->set, plan->disk.name, NULL), err, COF_E_REFUSED,
 	       plan->device->node, "would be called %s, as another disk of the vault is",
 	       plan->disk.name);
-	TRY(disk_uuid_random(plan->disk.uuid, err));
+	TRY(uuid_random(plan->disk.uuid, err));
 	TRY(disk_check_crypttab(planning->paths, planning->crypttab, &plan->disk, plan->device,
 				"encrypt", false, err));
 	plan->disk.crypttab = !planning->spec->no_crypttab &&

@@ -35,9 +35,6 @@ cof_result disk_check_crypttab(const struct paths *paths, const struct crypttab 
  * borrowed from either */
 const char *disk_crypttab_source(const struct disk *disk, const struct device *device);
 
-/** disk_uuid_random() - a random UUID: version 4, RFC 4122, section 4.4. Fails: COF_E_FAILED */
-cof_result disk_uuid_random(char out[static LUKS_UUID_CHARS + 1], struct cof_error *err);
-
 /** disk_set_of_device() - the record that speaks of this device already, under whatever name; NULL
  * when there is none; borrowed */
 const struct disk *disk_set_of_device(const struct disk_set *set, const struct device *device);

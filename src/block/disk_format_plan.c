@@ -17,10 +17,11 @@
 #include "number.h"
 #include "probe.h"
 #include "tabfile.h"
+#include "uuid.h"
 
-#define PIECE_BYTES	   (64u << 10)
-#define PIECES		   256
-#define LOCK_TIMEOUT_MS	   60000
+#define PIECE_BYTES	(64u << 10)
+#define PIECES		256
+#define LOCK_TIMEOUT_MS 60000
 
 /* What planning one device may look at. */
 struct planning {
@@ -64,20 +65,6 @@ cof_result disk_choose_name(const char *asked_for, const struct device *device, 
 	(void)hex_format(digest, 4, digest_text);
 	TRY(volume_name_make(base, digest_text, &name, err));
 	(void)snprintf(out, VOLUME_NAME_MAX_CHARS + 1, "%s", name);
-	return COF_OK;
-}
-
-cof_result disk_uuid_random(char out[static LUKS_UUID_CHARS + 1], struct cof_error *err)
-{
-	uint8_t bytes[16];
-	char hex[2 * sizeof(bytes) + 1];
-
-	TRY(random_bytes(bytes, sizeof(bytes), err));
-	bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-	bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-	(void)hex_format(bytes, sizeof(bytes), hex);
-	(void)snprintf(out, LUKS_UUID_CHARS + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8,
-		       hex + 12, hex + 16, hex + 20);
 	return COF_OK;
 }
 
@@ -209,7 +196,7 @@ static cof_result start_anew(const struct planning *planning, struct disk_format
 		memcpy(job->disk.key_left, job->disk.key_file, sizeof(job->disk.key_left));
 	job->disk.key_file[0] = '\0';
 	job->disk.key_only = false;
-	return disk_uuid_random(job->disk.uuid, err);
+	return uuid_random(job->disk.uuid, err);
 }
 
 /* A device with a record whose header is as the record says. */
@@ -377,7 +364,7 @@ static cof_result plan_one(const struct planning *planning, const char *typed,
 	if (known) {
 		TRY(decide_known(planning, known, job, err));
 	} else {
-		TRY(disk_uuid_random(job->disk.uuid, err));
+		TRY(uuid_random(job->disk.uuid, err));
 		job->action = FORMAT_NEW;
 	}
 	TRY(disk_check_crypttab(planning->paths, planning->crypttab, &job->disk, job->device,

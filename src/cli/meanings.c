@@ -82,6 +82,8 @@ static const struct {
 	{ "swap", "encrypt swap with a key of its own at every boot" },
 	{ "tape", "keys of tape drives that encrypt, and keys and caches of Bareos" },
 	{ "store", "keep backups, each piece of data once, compressed and encrypted" },
+	{ "service", "stacks of files, encrypted disks and file systems that start in order" },
+	{ "secret", "passphrases and other secrets of services, kept in the vault" },
 	{ "disk", "encrypt, adopt, open, close and destroy disks" },
 	{ "disk header", "check, copy and mend the headers of disks" },
 };

@@ -278,14 +278,22 @@ static cof_result check_args(const struct cli_verb *verb, size_t count, struct c
 	return failure;
 }
 
+/* The value of a global option; one of the verb's own hides the global one of its name. */
+static const char *global_value(const struct split *split, const struct cli_verb *verb,
+				const char *name)
+{
+	const struct typed *typed = find_typed(split, name);
+
+	for (const struct cli_option *own = verb->options; own && own->name; own++)
+		if (strcmp(own->name, name) == 0)
+			return NULL;
+	return typed ? typed->value : NULL;
+}
+
 /* Fills in a call of a verb. */
 static cof_result parse_call(const struct split *split, size_t used, struct cli_parsed *parsed,
 			     struct cof_error *err)
 {
-	const struct typed *vault = find_typed(split, "vault");
-	const struct typed *config = find_typed(split, "config");
-	const struct typed *root = find_typed(split, "root");
-
 	parsed->arg_count = split->word_count - used;
 	parsed->args = calloc(parsed->arg_count + 1, sizeof(*parsed->args));
 	ENSURE(parsed->args, err, COF_E_NOMEM, "arguments", "no memory left");
@@ -294,9 +302,9 @@ static cof_result parse_call(const struct split *split, size_t used, struct cli_
 	TRY(take_options(split, parsed->verb, parsed->values, err));
 	TRY(check_args(parsed->verb, parsed->arg_count, err));
 	parsed->ask = CLI_RUN;
-	parsed->vault = vault ? vault->value : NULL;
-	parsed->config = config ? config->value : NULL;
-	parsed->root = root ? root->value : NULL;
+	parsed->vault = global_value(split, parsed->verb, "vault");
+	parsed->config = global_value(split, parsed->verb, "config");
+	parsed->root = global_value(split, parsed->verb, "root");
 	parsed->json = find_typed(split, "json");
 	parsed->dry_run = find_typed(split, "dry-run");
 	parsed->quiet = find_typed(split, "quiet");

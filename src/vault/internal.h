@@ -12,6 +12,7 @@
 #include "keystore.h"
 #include "luks.h"
 #include "sealed.h"
+#include "slot_cost.h"
 #include "token.h"
 
 /* Keys of the keystore's own rows. */
@@ -384,8 +385,6 @@ typedef cof_result (*slot_token_visit)(int number, const struct token *token, vo
 /** slot_tokens_each() - every token that can be read */
 cof_result slot_tokens_each(const char *header_path, slot_token_visit visit, void *context,
 			    struct cof_error *err);
-/** slot_cost() - how dear guessing the secret of a method is made */
-enum luks_cost slot_cost(enum vault_method method, bool strong, bool fips);
 /** slot_normalize() - the form in which a method's secret opens its slot: recovery keys are
  * parsed. NULL: as it is */
 cof_result slot_normalize(enum vault_method method, const struct slot_secret *secret,

@@ -31,8 +31,13 @@ static const struct cli_verb format = {
 };
 static const struct cli_verb list = { .noun = "disk", .verb = "list", .shows = true };
 static const struct cli_verb lock = { .verb = "lock" };
+static const struct cli_verb create = {
+	.noun = "service",
+	.verb = "create",
+	.options = (const struct cli_option[]){ { "config", CLI_FILE, "FILE", "help" }, { 0 } },
+};
 static const struct cli_verb secret = { .verb = "hidden-one", .hidden = true };
-static const struct cli_verb *const verbs[] = { &format, &list, &lock, &secret, NULL };
+static const struct cli_verb *const verbs[] = { &format, &list, &lock, &create, &secret, NULL };
 
 #define ARGS_MAX 24
 
@@ -346,6 +351,17 @@ static void test_parse_global_options_are_taken(void **state)
 	assert_true(parsed.quiet);
 }
 
+static void test_parse_option_of_the_verb_hides_the_global_one(void **state)
+{
+	_cleanup_(cli_parsed_done) struct cli_parsed parsed = { 0 };
+	struct cli_call call;
+
+	assert_ok(parse("coffer service create --config /c", &parsed, NULL));
+	call = call_of(&parsed);
+	assert_null(parsed.config);
+	assert_string_equal(cli_value(&call, "config"), "/c");
+}
+
 static void test_parse_nothing_asks_for_overview(void **state)
 {
 	_cleanup_(cli_parsed_done) struct cli_parsed parsed = { 0 };
@@ -441,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_parse_surplus_argument_is_not_repeated),
 		cmocka_unit_test(test_parse_unknown_option_value_is_not_repeated),
 		cmocka_unit_test(test_parse_global_options_are_taken),
+		cmocka_unit_test(test_parse_option_of_the_verb_hides_the_global_one),
 		cmocka_unit_test(test_parse_nothing_asks_for_overview),
 		cmocka_unit_test(test_parse_noun_alone_asks_for_its_verbs),
 		cmocka_unit_test(test_parse_help_wins_over_missing_arguments),
