@@ -28,7 +28,7 @@ enum disk_change_action {
  * struct disk_change_plan - one disk of one such verb, from the plan to its result
  * @device:          owned
  * @holds:           encrypt: what is on it, "ext4 (label \"srv\")"
- * @data_bytes:      encrypt: where that ends
+ * @data_bytes:      where that ends, or how much data there is
  * @shrink_to_bytes: encrypt: the file system is to end there first; 0: it stays as it is
  * @end_in_use:      encrypt: the end of the device, which is needed, holds something
  * @result:          its error is the refusal
@@ -79,5 +79,28 @@ cof_result disk_encrypt_plan(struct vault *vault, const struct paths *paths, con
 cof_result disk_encrypt_run(struct vault *vault, const struct paths *paths,
 			    struct disk_change_plan *plan, struct progress *progress,
 			    struct cof_error *err);
+
+/* ---- rekey ---- */
+
+/**
+ * disk_rekey_plan() - look at a disk of the vault and decide; changes nothing
+ * @typed: volume or device
+ *
+ * A disk that is open through dm-crypt stays so. A refusal is in ret_plan->result.error. Fails only
+ * where nothing can be planned at all: COF_E_LOCKED, COF_E_NOMEM
+ */
+cof_result disk_rekey_plan(struct vault *vault, const struct paths *paths, const char *typed,
+			   struct disk_change_plan *ret_plan, struct cof_error *err);
+
+/**
+ * disk_rekey_run() - do what was planned
+ *
+ * Noted in the vault → new volume key in a keyslot → header copy → data, step by step → compared
+ * with what they were, unless the disk is open → header copy. Fault points "rekey/...".
+ * Fails: the disk's failure; COF_E_FAILED (stopped by a signal)
+ */
+cof_result disk_rekey_run(struct vault *vault, const struct paths *paths,
+			  struct disk_change_plan *plan, struct progress *progress,
+			  struct cof_error *err);
 
 #endif

@@ -119,9 +119,10 @@ static cof_result update_record(struct opening *opening, const struct disk *disk
 				const struct device *device, bool other_facts,
 				struct cof_error *err)
 {
+	bool looks = disk_is_changing(disk) && opening->spec->read_only;
 	cof_result result = COF_OK;
 
-	if (disk->ready && !other_facts)
+	if ((disk->ready && !other_facts) || looks)
 		return COF_OK;
 	(void)pthread_mutex_lock(&opening->vault_lock);
 	result = disk_update(opening->vault, opening->paths, disk->name, device, err);
@@ -226,6 +227,19 @@ static cof_result refuse_half_destroyed(const struct disk *disk, struct cof_erro
 	return (cof_result){ COF_E_REFUSED };
 }
 
+/* A disk whose data are in the middle of being changed is not opened; with --force one of which all
+ * data have changed, but not into what they should be, so that a person can look at them. */
+static cof_result refuse_changing(const struct opening *opening, const struct disk *disk,
+				  const char *node, struct cof_error *err)
+{
+	struct luks_info info;
+
+	if (disk_is_changing(disk) && opening->spec->force &&
+	    !cof_failed(luks_read(node, NULL, &info, NULL)) && !info.reencrypting)
+		return COF_OK;
+	return disk_refuse_changing(disk, err);
+}
+
 /* One disk: from what was typed to its result. */
 static cof_result open_one(struct opening *opening, size_t index, struct disk_result *result,
 			   struct cof_error *err)
@@ -251,11 +265,13 @@ static cof_result open_one(struct opening *opening, size_t index, struct disk_re
 		disk_result_open(result, &state);
 		return COF_OK;
 	}
-	TRY(disk_refuse_changing(disk, err));
 	if (!opening->spec->force)
 		TRY(refuse_half_destroyed(disk, err));
 	progress_step(opening->progress, index, disk->name, "unlocking");
+	if (disk_is_changing(disk) && !opening->spec->force)
+		return disk_refuse_changing(disk, err);
 	TRY(disk_finder_find(opening->finder, disk, &device, err));
+	TRY(refuse_changing(opening, disk, device->node, err));
 	(void)snprintf(result->source, sizeof(result->source), "%s", device->node);
 	if (number && device->number != number)
 		return refuse_clone(disk, name, device->node, err);

@@ -104,7 +104,9 @@ cof_result disk_compare_samples(const struct changing *changing, struct cof_erro
 			     PIECES));
 	cof_error_cause(err, "somebody wrote to %s meanwhile, or the device loses what is written",
 			changing->node);
-	cof_error_try(err, "look at it read-only: coffer disk open %s --read-only --force",
+	cof_error_try(err,
+		      "coffer disk open %s --force --read-only, to look at them; without "
+		      "--read-only it takes them as they are",
 		      changing->disk->name);
 	return (cof_result){ COF_E_FAILED };
 }

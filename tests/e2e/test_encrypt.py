@@ -306,8 +306,14 @@ def test_data_that_changed_meanwhile_are_told(coffer, plain):
     plain.write(20 * MIB, os.urandom(16 * MIB))
     told = encrypt(coffer, plain, expect=rig.FAILED)
     assert "are not what they were before" in told.err
-    # The key, the header's copy and the job stay.
+    # The key, the header's copy and the job stay, also when somebody looks at the data.
+    coffer.open(plain.volume, options=["--force", "--read-only"])
+    coffer.close(plain.volume)
     assert "disk-job" in kinds(coffer) and "disk" in kinds(coffer)
+    encrypt(coffer, plain, expect=rig.FAILED)
+    coffer.open(plain.volume, options=["--force"])
+    coffer.close(plain.volume)
+    coffer.open(plain.volume)
 
 
 def test_the_vault_has_the_header_of_the_middle(coffer, plain):
