@@ -44,7 +44,7 @@ static cof_result pass_mistake(const struct cof_error *mistake, struct cof_error
 }
 
 /* Runs the verb of a parsed command line. */
-static cof_result run_verb(const struct cli_parsed *parsed, struct json **document,
+static cof_result run_verb(const struct cli_parsed *parsed, struct json **document, int *status,
 			   struct cof_error *err)
 {
 	_cleanup_(paths_freep) struct paths *paths = NULL;
@@ -79,6 +79,7 @@ static cof_result run_verb(const struct cli_parsed *parsed, struct json **docume
 	if (may_change(&call) && vault_stamp(paths) != before)
 		mirrors_warn(&call, MIRRORS_AFTER_CHANGE);
 	*document = call.document;
+	*status = call.status;
 	if (call.mistake_told)
 		return result;
 	if (mistake.code != COF_E_NONE && !cof_failed(result))
@@ -88,8 +89,8 @@ static cof_result run_verb(const struct cli_parsed *parsed, struct json **docume
 	return result;
 }
 
-/* Does what the command line asks for. */
-static cof_result serve(const struct cli_parsed *parsed, struct json **document,
+/* Does what the command line asks for. @status: of a command that was run. */
+static cof_result serve(const struct cli_parsed *parsed, struct json **document, int *status,
 			struct cof_error *err)
 {
 	switch (parsed->ask) {
@@ -108,7 +109,7 @@ static cof_result serve(const struct cli_parsed *parsed, struct json **document,
 	case CLI_RUN:
 		break;
 	}
-	return run_verb(parsed, document, err);
+	return run_verb(parsed, document, status, err);
 }
 
 /* A result that did not reach its reader is a failure. */
@@ -127,11 +128,12 @@ int cli_main(int argc, char *argv[])
 	_cleanup_(cli_parsed_done) struct cli_parsed parsed = { 0 };
 	_cleanup_json_ struct json *document = NULL;
 	struct cof_error err = { 0 };
+	int status = 0;
 	bool json = cli_wants_json(argc, argv);
 	cof_result result = cli_parse(cli_verbs, argc, argv, &parsed, &err);
 
 	if (!cof_failed(result))
-		result = serve(&parsed, &document, &err);
+		result = serve(&parsed, &document, &status, &err);
 	if (cof_failed(result)) {
 		cli_report(&err);
 		if (json && !document)
@@ -146,5 +148,5 @@ int cli_main(int argc, char *argv[])
 		if (cof_failed(result))
 			cli_report(&err);
 	}
-	return cof_code_exit_status(result.code);
+	return cof_failed(result) ? cof_code_exit_status(result.code) : status;
 }

@@ -84,6 +84,7 @@ struct cli_call {
 	bool mirrors_told;		 /* mirrors_warn() has run */
 	const struct cof_error *mistake; /* in the configuration file, for a verb that looks */
 	bool mistake_told;		 /* the verb has shown it */
+	int status; /* of a command that the verb has run: the exit status, unless it fails */
 };
 
 /** cli_verb_name() - "disk format"; returns @out */

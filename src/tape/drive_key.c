@@ -104,16 +104,22 @@ static cof_result send_set(struct drive *drive, const struct tape_set *set, cons
 			   struct cof_error *err)
 {
 	_cleanup_secret_ struct secret *page = NULL;
+	uint8_t clear[PAGE_CLEAR_BYTES];
 	struct scsi_command command = {
 		.cdb = { OP_SECURITY_OUT, PROTOCOL_TAPE, 0, PAGE_SET_ENCRYPTION },
 		.cdb_bytes = 12,
 		.timeout_ms = DRIVE_SHORT_MS,
 	};
 
-	TRY(page_set_encode(set, &page, err));
-	command.cdb[8] = (uint8_t)(page->len >> 8);
-	command.cdb[9] = (uint8_t)page->len;
-	command.out = secret_span(page);
+	if (set->key) {
+		TRY(page_set_encode(set, &page, err));
+		command.out = secret_span(page);
+	} else {
+		page_clear_write(set, clear);
+		command.out = SPAN(clear, sizeof(clear));
+	}
+	command.cdb[8] = (uint8_t)(command.out.len >> 8);
+	command.cdb[9] = (uint8_t)command.out.len;
 	return drive_execute(drive, &command, doing, NULL, err);
 }
 

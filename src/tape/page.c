@@ -12,7 +12,6 @@
 #define NEXT_BYTES	 16
 #define WRAPPING_BYTES	 14
 #define KAD_HEAD_BYTES	 4
-#define SET_BYTES	 20 /* before the key */
 
 static uint16_t be16(const uint8_t *at)
 {
@@ -279,6 +278,28 @@ static cof_result measure_kads(const struct kads *kads, size_t *ret_bytes, struc
 	return COF_OK;
 }
 
+/* Everything before the key; returns where that goes. */
+static uint8_t *put_fixed(const struct tape_set *set, size_t page_bytes, size_t key_bytes,
+			  uint8_t *at)
+{
+	at = put16(at, PAGE_SET_ENCRYPTION);
+	at = put16(at, page_bytes - HEAD_BYTES);
+	*at++ = (uint8_t)(set->scope << 5 | set->lock);
+	*at++ = (uint8_t)(set->raw << 4 | set->clear_on_demount << 2);
+	*at++ = set->encryption;
+	*at++ = set->decryption;
+	*at++ = set->index;
+	*at++ = 0; /* the key as it is, not wrapped */
+	*at++ = set->kad_format;
+	memset(at, 0, 7);
+	return put16(at + 7, key_bytes);
+}
+
+void page_clear_write(const struct tape_set *set, uint8_t out[static PAGE_CLEAR_BYTES])
+{
+	(void)put_fixed(set, PAGE_CLEAR_BYTES, 0, out);
+}
+
 cof_result page_set_encode(const struct tape_set *set, struct secret **ret_page,
 			   struct cof_error *err)
 {
@@ -288,17 +309,8 @@ cof_result page_set_encode(const struct tape_set *set, struct secret **ret_page,
 	uint8_t *at;
 
 	TRY(measure_kads(&set->kads, &kad_bytes, err));
-	TRY(secret_new(SET_BYTES + key.len + kad_bytes, &page, err));
-	at = put16(page->data, PAGE_SET_ENCRYPTION);
-	at = put16(at, page->len - HEAD_BYTES);
-	*at++ = (uint8_t)(set->scope << 5 | set->lock);
-	*at++ = (uint8_t)(set->raw << 4 | set->clear_on_demount << 2);
-	*at++ = set->encryption;
-	*at++ = set->decryption;
-	*at++ = set->index;
-	*at++ = 0; /* the key as it is, not wrapped */
-	*at++ = set->kad_format;
-	at = put16(at + 7, key.len);
+	TRY(secret_new(PAGE_CLEAR_BYTES + key.len + kad_bytes, &page, err));
+	at = put_fixed(set, page->len, key.len, page->data);
 	if (key.len)
 		memcpy(at, key.data, key.len);
 	at += key.len;

@@ -243,6 +243,12 @@ struct tape_set {
 	struct kads kads;
 };
 
+#define PAGE_CLEAR_BYTES 20 /* of the page without key and KADs */
+
+/** page_clear_write() - the bytes of a page that has neither key nor KADs, so that who only clears
+ * keys needs no locked memory */
+void page_clear_write(const struct tape_set *set, uint8_t out[static PAGE_CLEAR_BYTES]);
+
 /** page_set_encode() - the page's bytes, without padding; they hold the key.
  * Fails: COF_E_FORMAT (KADs out of order), COF_E_NOMEM */
 cof_result page_set_encode(const struct tape_set *set, struct secret **ret_page,

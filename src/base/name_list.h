@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef COF_BLOCK_NAME_LIST_H
-#define COF_BLOCK_NAME_LIST_H
+#ifndef COF_BASE_NAME_LIST_H
+#define COF_BASE_NAME_LIST_H
 
 /*
  * NULL-terminated lists of owned texts, as struct device has them.
