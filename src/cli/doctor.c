@@ -25,8 +25,10 @@ static const struct doctor_check {
 } checks[] = {
 	{ AREA_SYSTEM, "configuration", NEEDS_NOTHING, doctor_config },
 	{ AREA_SYSTEM, "sockets", NEEDS_NOTHING, doctor_sockets },
+	{ AREA_SYSTEM, "boot", NEEDS_NOTHING, doctor_boot },
 	{ AREA_VAULT, "vault and disks", NEEDS_NOTHING, doctor_vault },
 	{ AREA_BACKUP, "backup and drill", NEEDS_VAULT, doctor_backup },
+	{ AREA_MIRRORS, "copies set aside", NEEDS_VAULT, doctor_aside },
 	{ AREA_DISKS, "attached disks", NEEDS_KEYS, doctor_attached },
 	{ AREA_CRYPTTAB, "crypttab", NEEDS_KEYS, doctor_crypttab },
 	{ AREA_SWAP, "swap", NEEDS_NOTHING, doctor_swap },

@@ -23,12 +23,15 @@ struct doctor {
  */
 cof_result doctor_config(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_sockets(struct doctor *doctor, struct cof_error *err);
+/* Units that wait at boot, and what they wait for (doctor_boot.c). */
+cof_result doctor_boot(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_crypttab(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_swap(struct doctor *doctor, struct cof_error *err);
 
 /* Those of the vault and its disks (doctor_vault.c). */
 cof_result doctor_vault(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_backup(struct doctor *doctor, struct cof_error *err);
+cof_result doctor_aside(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_attached(struct doctor *doctor, struct cof_error *err);
 
 /** doctor_print() - the findings, by area; @checked, @skipped: how many checks were made, and not

@@ -77,10 +77,10 @@ def test_well_kept_vault_is_well(coffer, kept, place):
             coffer.run(*words[1:], *coffer.secret())
     told = coffer.run("doctor", "--json", expect=None).json
     assert [finding for finding in told["findings"] if finding["area"] != "swap"] == []
-    assert all(check["made"] for check in told["checks"]) and len(told["checks"]) == 7
+    assert all(check["made"] for check in told["checks"]) and len(told["checks"]) == 9
     if not told["findings"]:
         assert told["well"] is True
-        assert "All is well: 7 checks made.\n" == coffer.run("doctor").out
+        assert "All is well: 9 checks made.\n" == coffer.run("doctor").out
 
 
 def test_no_vault_is_found(bare):
@@ -144,6 +144,25 @@ def test_sockets_that_are_not_enabled_are_found(coffer):
     assert findings(coffer, "--fast") == []
 
 
+def test_mount_that_would_stop_the_boot_is_found(coffer, disk):
+    coffer.format(disk, options=("--crypttab",))
+    coffer.close(disk)
+    fstab = coffer.root / "etc/fstab"
+    fstab.write_text(f"/dev/mapper/{disk.volume} /srv/a ext4 defaults 0 2\n")
+    found = only(coffer)
+    assert found["area"] == "system" and "nofail" in found["remedy"]
+    fstab.write_text(fstab.read_text().replace("defaults", "nofail"))
+    assert findings(coffer) == []
+
+
+def test_unit_that_waits_and_is_not_there_is_found(coffer):
+    (coffer.root / "etc/coffer").mkdir()
+    (coffer.root / "etc/coffer/boot.list").write_text("wait ghost.service\n")
+    found = only(coffer)
+    assert (found["area"], found["subject"]) == ("system", "ghost.service")
+    mended(coffer, found)
+
+
 # ---- the vault ----
 
 def test_header_changed_by_another_tool_is_found(coffer):
@@ -191,7 +210,12 @@ def test_damaged_keystore_is_found_with_the_mirror_that_is_whole(coffer):
     found = next(item for item in findings(coffer) if item["subject"].endswith("vault.db"))
     assert found["severity"] == "damage"
     tool("sh", "-c", found["remedy"])
-    assert {item["area"] for item in findings(coffer)} == {"mirrors"}  # on the vault's own disk
+    near, aside = findings(coffer)
+    assert "on the same file system as the vault" in near["problem"]
+    assert aside["severity"] == "advice"
+    assert aside["subject"].startswith(f"{coffer.vault}.aside")
+    mend(coffer, aside)
+    assert findings(coffer) == [near]
 
 
 def test_changed_audit_log_is_found(coffer, kept):
@@ -229,6 +253,9 @@ def test_mirror_that_is_not_current_is_found(coffer, place, state):
     assert any(state in item["problem"] for item in found if item["area"] == "mirrors"), found
     mend(coffer, next(item for item in found if item["area"] == "mirrors"), *coffer.secret())
     coffer.run("lock")
+    for aside in findings(coffer):
+        assert state == "damaged" and aside["severity"] == "advice"
+        mend(coffer, aside)
     assert findings(coffer) == []
 
 
@@ -382,6 +409,19 @@ def test_absent_disk_is_advised_and_no_fault(coffer, kept):
     assert coffer.run("doctor", *coffer.secret(), expect=None).status == before
     kept.attach()
     assert findings(coffer) == []
+
+
+def test_key_file_that_is_not_there_is_found(coffer, kept, place):
+    (place / "keys").mkdir()
+    coffer.run("key", "relocate", kept.volume, "--to", place / "keys", *coffer.secret())
+    told = findings(coffer)
+    assert all(item["severity"] == "advice" for item in told)
+    key = next((place / "keys").iterdir())
+    key.rename(place / "elsewhere")
+    found = next(item for item in findings(coffer) if item["severity"] == "warning")
+    assert "key file" in found["problem"] and key.name in found["cause"]
+    (place / "elsewhere").rename(key)
+    assert findings(coffer) == told
 
 
 # ---- crypttab and swap ----
