@@ -126,7 +126,8 @@ static cof_result set_line(const struct paths *paths, const struct repair *repai
 	TRY(text_copy(source_of(device, there ? &entry : NULL), &source, err));
 	if (!there)
 		device->line = "added";
-	else if (strcmp(entry.source, source) != 0 || strcmp(entry.key, paths->keys_socket) != 0)
+	else if (strcmp(entry.source, source) != 0 ||
+		 strcmp(entry.key, disk_line_key(paths, disk)) != 0)
 		device->line = "changed";
 	if (strcmp(disk->uuid, device->luks_uuid) != 0)
 		note(device, "its LUKS UUID is not the record's, so `coffer disk open` refuses it");

@@ -71,6 +71,14 @@ cof_result quantastor_run(struct vault *vault, const struct paths *paths,
 			  struct quantastor_plan *plan, struct progress *progress,
 			  struct cof_error *err);
 
+/**
+ * quantastor_pending() - imports that are neither undone nor done
+ * @folder: of the first one; untouched where there is none
+ * Fails: as vault_get()
+ */
+cof_result quantastor_pending(struct vault *vault, size_t *ret_count, char *folder,
+			      size_t folder_size_bytes, struct cof_error *err);
+
 /** struct quantastor_end - how an import ends: what becomes of each imported disk */
 struct quantastor_end {
 	char **names; /* owned, NULL-terminated */

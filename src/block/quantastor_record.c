@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
 #include <string.h>
 
+#include "quantastor.h"
 #include "quantastor_record.h"
 
 #define STATE_IMPORTED "imported"
@@ -56,4 +58,35 @@ bool quantastor_is_imported(const struct record *record, const char *uuid)
 
 	return !cof_failed(quantastor_origin_of(record, &origin, NULL)) && !origin.done &&
 	       strcmp(origin.uuid, uuid) == 0;
+}
+
+/* What a walk over the imports counts. */
+struct pending {
+	size_t count;
+	char *folder;
+	size_t folder_size_bytes;
+};
+
+/* vault_each()'s visitor. */
+static cof_result count_pending(const struct record *record, void *context, struct cof_error *err)
+{
+	struct pending *pending = context;
+	struct quantastor_origin origin;
+
+	TRY(quantastor_origin_of(record, &origin, err));
+	if (origin.done)
+		return COF_OK;
+	if (pending->count++ == 0)
+		(void)snprintf(pending->folder, pending->folder_size_bytes, "%s", origin.folder);
+	return COF_OK;
+}
+
+cof_result quantastor_pending(struct vault *vault, size_t *ret_count, char *folder,
+			      size_t folder_size_bytes, struct cof_error *err)
+{
+	struct pending pending = { .folder = folder, .folder_size_bytes = folder_size_bytes };
+
+	TRY(vault_each(vault, DISK_IMPORT_KIND, count_pending, &pending, err));
+	*ret_count = pending.count;
+	return COF_OK;
 }

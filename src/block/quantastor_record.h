@@ -3,7 +3,7 @@
 #define COF_BLOCK_QUANTASTOR_RECORD_H
 
 /*
- * What a record of kind DISK_IMPORT_KIND says, pure; private to this folder.
+ * What a record of kind DISK_IMPORT_KIND says; private to this folder.
  */
 
 #include "vault.h"

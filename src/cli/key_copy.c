@@ -36,6 +36,21 @@ static void note_leaving(const struct cli_call *call, struct vault *vault,
 						 .detail = detail });
 }
 
+/* A record with nothing to show may be of a disk whose key is in a file alone. */
+static cof_result check_content(const struct record *record, struct cof_error *err)
+{
+	const char *file = json_get_text(record->meta, "key_file");
+
+	if (record->secret || record->blob.len)
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_NOENT, record->name, "the record has no key%s%s",
+			     file ? ", which is in " : "", file ? file : ""));
+	if (file)
+		cof_error_try(err, "coffer key relocate %s --to vault, for a copy in the vault",
+			      record->name);
+	return (cof_result){ COF_E_NOENT };
+}
+
 /* The record that the call names, of the generation that it names. */
 static cof_result get_record(struct cli_call *call, struct record **ret_record,
 			     struct cof_error *err)
@@ -56,8 +71,7 @@ static cof_result get_record(struct cli_call *call, struct record **ret_record,
 		TRY(vault_get(vault, name.kind, name.name, &record, &found, err));
 	if (!found)
 		return key_missing(name.kind, name.name, err);
-	ENSURE(record->secret || record->blob.len, err, COF_E_NOENT, name.name,
-	       "the record has no key");
+	TRY(check_content(record, err));
 	if (!call->dry_run)
 		note_leaving(call, vault, record);
 

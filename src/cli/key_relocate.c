@@ -7,6 +7,7 @@
 
 #include "backup_show.h"
 #include "disk_results.h"
+#include "file.h"
 #include "key_disks.h"
 #include "key_place.h"
 #include "unlocking.h"
@@ -14,9 +15,19 @@
 
 #define TO_VAULT "vault"
 
-/* Where the keys are to be. */
-static cof_result read_spec(const struct cli_call *call, struct key_relocate_spec *ret_spec,
-			    struct cof_error *err)
+/* A folder without slashes at its end: key files go by their paths. */
+static cof_result copy_folder(const char *to, char **ret_folder, struct cof_error *err)
+{
+	size_t len = strlen(to);
+
+	while (len > 1 && to[len - 1] == '/')
+		len--;
+	return path_format(ret_folder, err, "%.*s", (int)len, to);
+}
+
+/* Where the keys are to be. @ret_folder: owns what the spec borrows */
+static cof_result read_spec(const struct cli_call *call, char **ret_folder,
+			    struct key_relocate_spec *ret_spec, struct cof_error *err)
 {
 	const char *to = cli_value(call, "to");
 
@@ -26,7 +37,9 @@ static cof_result read_spec(const struct cli_call *call, struct key_relocate_spe
 		cof_error_try(err, "--to DIR for key files there, or --to vault");
 		return (cof_result){ COF_E_USAGE };
 	}
-	*ret_spec = (struct key_relocate_spec){ .folder = strcmp(to, TO_VAULT) == 0 ? NULL : to,
+	TRY(copy_folder(to, ret_folder, err));
+	*ret_spec = (struct key_relocate_spec){ .folder = strcmp(to, TO_VAULT) == 0 ? NULL
+										    : *ret_folder,
 						.only = cli_flag(call, "only"),
 						.dry_run = call->dry_run };
 	return key_relocate_check(call->paths, ret_spec, err);
@@ -61,10 +74,11 @@ static cof_result run_relocate(struct cli_call *call, struct cof_error *err)
 	_cleanup_(vault_closep) struct vault *vault = NULL;
 	_cleanup_(key_disks_done) struct key_disks disks = { 0 };
 	_cleanup_(progress_freep) struct progress *progress = NULL;
+	_cleanup_free_ char *folder = NULL;
 	struct key_relocate_spec spec;
 
 	TRY(key_disks_check(call, err));
-	TRY(read_spec(call, &spec, err));
+	TRY(read_spec(call, &folder, &spec, err));
 	TRY(cli_open_vault(call, true, &vault, err));
 	TRY(key_disks_choose(call, vault, &disks, err));
 	TRY(confirm(call, &spec, &disks, err));

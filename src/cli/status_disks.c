@@ -9,8 +9,10 @@
 #include "disk_destroy.h"
 #include "disk_life.h"
 #include "disk_result.h"
+#include "file.h"
 #include "header_notes.h"
 #include "key_place.h"
+#include "quantastor.h"
 #include "status_gather.h"
 
 /* One disk. */
@@ -77,23 +79,52 @@ cof_result disk_note_key(const struct disk *disk, struct finding_list *list, str
 	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
 	struct finding kept = { .area = AREA_DISKS, .advice = true };
 	struct cof_error missing = { 0 };
+	char remedy[640];
 
-	if (disk->key_left[0])
-		TRY(finding_note(list, AREA_DISKS, COF_E_REFUSED, disk->name, "coffer key relocate",
-				 err, "its key file %.300s is to be removed still",
-				 disk->key_left));
+	if (disk->key_left[0]) {
+		const char *name = path_base(disk->key_file);
+
+		(void)snprintf(remedy, sizeof(remedy), "coffer key relocate %s --to %.*s",
+			       disk->name,
+			       name > disk->key_file ? (int)(name - disk->key_file) - 1 : 5,
+			       disk->key_file[0] ? disk->key_file : "vault");
+		TRY(finding_note(list, AREA_DISKS, COF_E_REFUSED, disk->name, remedy, err,
+				 "its key file %.300s is to be removed still", disk->key_left));
+	}
 	if (!disk->key_file[0])
 		return COF_OK;
 	if (cof_failed(key_place_read(disk, &key, &missing))) {
-		(void)snprintf(missing.headline, sizeof(missing.headline),
-			       "the key file of %s cannot be used", disk->name);
-		return finding_add(list, AREA_DISKS, &missing, err);
+		/* A medium is there to be taken away, as long as the vault has the key as well. */
+		kept.advice = !disk->key_only;
+		kept.error = missing;
+		return finding_list_add(&kept, list, err);
 	}
 	kept.error.code = COF_E_FAILED;
 	(void)snprintf(kept.error.text, sizeof(kept.error.text), "the key of %s is in %.300s%s",
 		       disk->name, disk->key_file,
 		       disk->key_only ? ", and the vault has no copy of it" : " and in the vault");
 	return finding_list_add(&kept, list, err);
+}
+
+/* Disks that were imported, and whose old key files are there still. */
+static cof_result note_imports(struct vault *vault, struct finding_list *list,
+			       struct cof_error *err)
+{
+	struct finding due = { .area = AREA_DISKS, .advice = true };
+	char folder[256];
+	size_t count;
+
+	TRY(quantastor_pending(vault, &count, folder, sizeof(folder), err));
+	if (count == 0)
+		return COF_OK;
+	due.error.code = COF_E_FAILED;
+	(void)snprintf(due.error.subject, sizeof(due.error.subject), "%s", folder);
+	(void)snprintf(due.error.text, sizeof(due.error.text),
+		       "has the key files of %zu disk%s still, which %s imported", count,
+		       count == 1 ? "" : "s", count == 1 ? "was" : "were");
+	(void)snprintf(due.error.remedy, sizeof(due.error.remedy),
+		       "coffer import quantastor %s --done", folder);
+	return finding_list_add(&due, list, err);
 }
 
 cof_result status_gather_disks(struct cli_call *call, struct status_gathered *gathered,
@@ -121,6 +152,8 @@ cof_result status_gather_disks(struct cli_call *call, struct status_gathered *ga
 		gathered->disks[i].name = gathered->names[i];
 		TRY(look_at(call, &work, headers, &gathered->disks[i], list, err));
 	}
+	if (headers)
+		TRY(note_imports(gathered->vault, list, err));
 	TRY(note_left(gathered->vault, DISK_ROTATION_KIND, "key rotate",
 		      "a change of its key is not finished", list, err));
 	return note_left(gathered->vault, DISK_DESTROYED_KIND, "disk destroy",

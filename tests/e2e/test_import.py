@@ -72,6 +72,9 @@ def test_disks_open_with_the_vault_and_nothing_old_is_gone(coffer, cryptconf, ma
     found = cryptconf.run().disks
     assert [entry["name"] for entry in found] == sorted(disk.volume for disk in disks)
     assert all(entry["changed"] for entry in found)
+    due = coffer.run("doctor", "--json", *coffer.secret(), expect=None).json["findings"]
+    assert f"coffer import quantastor {cryptconf.folder} --done" in \
+        [entry["remedy"] for entry in due if entry["severity"] == "advice"]
     assert [disk.digest() for disk in disks] == before, "an import wrote to a disk"
     assert rig.tree_digest(cryptconf.folder) == tree
     fields = key_fields(coffer)

@@ -72,7 +72,7 @@ def test_key_moves_into_a_folder_and_crypttab_names_it(coffer, formatted, keys):
     assert opens(disk, file) and key_field(coffer, disk) == str(file)
     shown = status_of(coffer, disk)
     assert shown["key_file"] == str(file) and not shown["key_only"]
-    again = relocate(coffer, disk.volume, to=keys).disks[0]
+    again = relocate(coffer, disk.volume, to=f"{keys}/").disks[0]
     assert not again["changed"]
     coffer.open(disk)
 
@@ -156,7 +156,7 @@ def test_only_leaves_no_key_in_the_vault(coffer, formatted, keys, place):
     file = keys / f"{disk.volume}.key"
     refused = coffer.run("key", "export", disk.volume, "--out", place / "out", *coffer.secret(),
                          expect=NO_DEVICE)
-    assert "the record has no key" in refused.err
+    assert f"the record has no key, which is in {file}" in refused.err
     history = coffer.run("key", "history", disk.volume, "--json", *coffer.secret()).json["keys"]
     assert len(history) == 1 and not history[0]["secret"]
     assert status_of(coffer, disk)["key_only"]
@@ -196,6 +196,7 @@ def test_missing_medium_is_named(coffer, formatted, make_disk, place):
     assert refused["remedy"] == f"mount {stick}"
     shown = coffer.run("disk", "status", "--passphrase-file", coffer.recovery)
     assert f"nothing is mounted at {stick}; try: mount {stick}\n" in shown.out
+    assert "warning: " in shown.out
 
 
 def test_vault_opens_while_the_medium_is_away(coffer, formatted, make_disk, place):
@@ -204,6 +205,14 @@ def test_vault_opens_while_the_medium_is_away(coffer, formatted, make_disk, plac
     coffer.open(formatted)
     coffer.close(formatted)
     relocate(coffer, formatted.volume, to=stick, expect=NO_DEVICE)
+    shown = coffer.run("disk", "status", "--passphrase-file", coffer.recovery)
+    assert f"note: {formatted.volume}: its key file" in shown.out
+
+
+def test_doctor_finds_nothing_wrong_with_a_key_file(coffer, formatted, keys):
+    relocate(coffer, formatted.volume, to=keys)
+    found = coffer.run("doctor", "--json", *coffer.secret(), expect=None).json["findings"]
+    assert not [entry for entry in found if entry["area"] == "crypttab"]
 
 
 def test_lost_key_file_is_given_up_for_the_vault(coffer, formatted, keys):
