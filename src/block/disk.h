@@ -244,6 +244,7 @@ cof_result disk_check_free(const struct paths *paths, const struct device *devic
 struct disk_close_spec {
 	bool force;   /* without a proof that it could be opened again */
 	bool dry_run; /* prove, close nothing */
+	bool prove;   /* the same, whoever uses it: before it is unmounted */
 };
 
 /**

@@ -233,11 +233,12 @@ static cof_result close_one(const struct closing *closing, const char *typed,
 
 	TRY(find_open(closing, typed, &state, err));
 	if (state.dead) {
+		bool closes = !closing->spec->dry_run && !closing->spec->prove;
+
 		(void)snprintf(result->name, sizeof(result->name), "%s", state.name);
 		result->changed = true;
-		result->did = closing->spec->dry_run ? "would be closed" : NULL;
-		return closing->spec->dry_run
-			       ? COF_OK
+		result->did = closes ? NULL : "would be closed";
+		return !closes ? COF_OK
 			       : disk_explain_dead(&state,
 						   engine_close(closing->paths, state.name, err),
 						   err);
@@ -247,9 +248,10 @@ static cof_result close_one(const struct closing *closing, const char *typed,
 		return COF_OK;
 	}
 	disk_result_open(result, &state);
-	TRY(refuse_in_use(&state, err));
+	if (!closing->spec->prove)
+		TRY(refuse_in_use(&state, err));
 	TRY(prove(closing, &state, result, err));
-	if (closing->spec->dry_run) {
+	if (closing->spec->dry_run || closing->spec->prove) {
 		result->state = "planned";
 		result->did = "would be closed";
 		return COF_OK;
@@ -295,7 +297,7 @@ cof_result disk_close(struct vault *vault, const struct paths *paths, const char
 				     ? results[i].state
 				     : "not open");
 	}
-	if (!spec->dry_run)
+	if (!spec->dry_run && !spec->prove)
 		disk_audit(vault, paths, AUDIT_DISK_CLOSE, results, count);
 	return disk_first_failure(results, count, err);
 }

@@ -250,8 +250,9 @@ cof_result bus_run(struct bus *bus, enum bus_verb verb, const char *name, unsign
 	free(TAKE(bus->job));
 	free(TAKE(bus->unit));
 	status = sd_bus_call_method(bus->bus, SYSTEMD, MANAGER_PATH, MANAGER,
-				    verb == BUS_START ? "StartUnit" : "StopUnit", &error, &reply,
-				    "ss", name, "replace");
+				    verb == BUS_STOP ? "StopUnit" : "StartUnit", &error, &reply,
+				    "ss", name,
+				    verb == BUS_START_ALONE ? "ignore-dependencies" : "replace");
 	if (status < 0 || sd_bus_message_read(reply, "o", &job) < 0)
 		return raise_bus(name, &error, status, err);
 	TRY(text_copy(job, &bus->job, err));
@@ -260,6 +261,12 @@ cof_result bus_run(struct bus *bus, enum bus_verb verb, const char *name, unsign
 	ENSURE(strcmp(bus->result, "done") == 0, err, COF_E_FAILED, name, "%s",
 	       result_words(bus->result));
 	return COF_OK;
+}
+
+void bus_forgive(struct bus *bus, const char *name)
+{
+	(void)sd_bus_call_method(bus->bus, SYSTEMD, MANAGER_PATH, MANAGER, "ResetFailedUnit", NULL,
+				 NULL, "s", name);
 }
 
 cof_result bus_reload(struct bus *bus, struct cof_error *err)

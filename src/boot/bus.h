@@ -44,8 +44,9 @@ DEFINE_FREEP(struct bus, bus_closep, bus_close)
 cof_result bus_look(struct bus *bus, const char *name, struct bus_unit *ret_unit,
 		    struct cof_error *err);
 
-/** enum bus_verb - what is asked of systemd */
-enum bus_verb { BUS_START, BUS_STOP };
+/** enum bus_verb - what is asked of systemd; alone: nothing that the unit wants is started with it
+ */
+enum bus_verb { BUS_START, BUS_START_ALONE, BUS_STOP };
 
 /**
  * bus_run() - start or stop a unit and wait for the end of it
@@ -55,6 +56,10 @@ enum bus_verb { BUS_START, BUS_STOP };
  */
 cof_result bus_run(struct bus *bus, enum bus_verb verb, const char *name, unsigned int timeout_ms,
 		   struct cof_error *err);
+
+/** bus_forgive() - forget that a unit has failed, so that it may be started again; what cannot be
+ * forgotten shows when it is started */
+void bus_forgive(struct bus *bus, const char *name);
 
 /** bus_reload() - as `systemctl daemon-reload`, which runs the generators. Fails: COF_E_FAILED */
 cof_result bus_reload(struct bus *bus, struct cof_error *err);

@@ -106,10 +106,8 @@ static void warn_of_older(struct vault *vault)
 	}
 }
 
-/* The vault for `disk close`, unlocked where that needs no question; NULL when there is none. With
- * --force a vault that is damaged keeps no disk open. */
-static cof_result vault_for_closing(struct cli_call *call, struct vault **ret_vault,
-				    struct cof_error *err)
+cof_result cli_vault_for_closing(struct cli_call *call, struct vault **ret_vault,
+				 struct cof_error *err)
 {
 	struct agent_status agent = { 0 };
 	bool can_unlock = cli_value(call, "passphrase-file") != NULL;
@@ -149,7 +147,7 @@ static cof_result run_close(struct cli_call *call, struct cof_error *err)
 
 	if (!cli_flag(call, "all"))
 		TRY(choose_names(call, NULL, &names, &count, err));
-	TRY(vault_for_closing(call, &vault, err));
+	TRY(cli_vault_for_closing(call, &vault, err));
 	if (cli_flag(call, "all"))
 		TRY(vault ? disk_open_names(vault, call->paths, &all, err)
 			  : disk_left_names(call->paths, &all, err));

@@ -73,6 +73,20 @@ cof_result cli_raise_absent(const struct cli_call *call, struct cof_error *err);
 cof_result cli_open_vault(struct cli_call *call, bool unlocked, struct vault **ret_vault,
 			  struct cof_error *err);
 
+/** cli_vault_for_closing() - the vault for what closes disks, unlocked where that needs no
+ * question; NULL when there is none. With --force a vault that is damaged keeps no disk open; the
+ * verb has --passphrase-file and --force. Fails: as cli_open_vault() */
+cof_result cli_vault_for_closing(struct cli_call *call, struct vault **ret_vault,
+				 struct cof_error *err);
+
+/** cli_give() - hand the root key of an unlocked vault to the agent, and write that into the audit
+ * log. Fails: as agent_give() */
+cof_result cli_give(const struct cli_call *call, struct vault *vault, uint64_t limit_seconds,
+		    struct cof_error *err);
+/** cli_lock() - have the agent wipe the root key, and write that into the audit log.
+ * Fails: as agent_lock() */
+cof_result cli_lock(struct cli_call *call, bool *ret_was_unlocked, struct cof_error *err);
+
 /** cli_vault_by_agent() - the vault of this run, if there is one and the agent holds its key;
  * nobody is asked. @ret_vault: set when this returns true; caller owns */
 bool cli_vault_by_agent(const struct cli_call *call, struct vault **ret_vault);

@@ -173,6 +173,21 @@ static void note_locking(struct cli_call *call)
 	audit_keep(vault);
 }
 
+cof_result cli_give(const struct cli_call *call, struct vault *vault, uint64_t limit_seconds,
+		    struct cof_error *err)
+{
+	TRY(cof_explain(agent_give(call->paths, vault, limit_seconds, err), err, NULL,
+			"cannot hand the root key of %s to the agent", call->paths->vault_dir));
+	note_given(vault, limit_seconds);
+	return COF_OK;
+}
+
+cof_result cli_lock(struct cli_call *call, bool *ret_was_unlocked, struct cof_error *err)
+{
+	note_locking(call);
+	return agent_lock(call->paths, ret_was_unlocked, err);
+}
+
 /* --dry-run: which vault, what opens it, and which mirrors would be caught up with. A secret that
  * is given must be there; it is not tried. */
 static cof_result plan_unlock(struct cli_call *call, struct vault *vault, bool unlocked,
@@ -232,12 +247,10 @@ static cof_result run_unlock(struct cli_call *call, struct cof_error *err)
 	/* The agent has the key before a mirror that does not answer is waited for. */
 	vault_defer_mirrors(vault);
 	TRY(cli_unlock_somehow(call, vault, err));
-	TRY(cof_explain(agent_give(call->paths, vault, limit_seconds, err), err, NULL,
-			"cannot hand the root key of %s to the agent", call->paths->vault_dir));
+	/* This writes to the keystore, so the mirrors come after it. */
+	TRY(cli_give(call, vault, limit_seconds, err));
 	cli_say(call, "Unlocked the vault %s %s.", call->paths->vault_dir,
 		time_left(limit_seconds, left));
-	/* This writes to the keystore, so the mirrors come after it. */
-	note_given(vault, limit_seconds);
 	settle(call, vault);
 	(void)show_state(call, "unlocked", true);
 	return COF_OK;
@@ -260,8 +273,7 @@ static cof_result run_lock(struct cli_call *call, struct cof_error *err)
 		(void)show_state(call, unlocked ? "unlocked" : "locked", false);
 		return COF_OK;
 	}
-	note_locking(call);
-	TRY(agent_lock(call->paths, &was_unlocked, err));
+	TRY(cli_lock(call, &was_unlocked, err));
 	if (!was_unlocked && !vault_exists(call->paths))
 		return cli_raise_absent(call, err);
 	cli_say(call,

@@ -10,6 +10,8 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_unlock,
 	&cli_verb_lock,
 	&cli_verb_status,
+	&cli_verb_start,
+	&cli_verb_stop,
 	&cli_verb_doctor,
 	&cli_verb_audit,
 	&cli_verb_slots,

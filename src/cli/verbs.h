@@ -13,6 +13,8 @@ extern const struct cli_verb cli_verb_init;
 extern const struct cli_verb cli_verb_unlock;
 extern const struct cli_verb cli_verb_lock;
 extern const struct cli_verb cli_verb_status;
+extern const struct cli_verb cli_verb_start;
+extern const struct cli_verb cli_verb_stop;
 extern const struct cli_verb cli_verb_doctor;
 extern const struct cli_verb cli_verb_audit;
 extern const struct cli_verb cli_verb_slots;
