@@ -36,15 +36,6 @@ static cof_result confirm_overwriting(struct cli_call *call, const struct servic
 	return COF_OK;
 }
 
-/* Whether a plan has anything to do. */
-static bool does_anything(const struct service_plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->steps[i].does)
-			return true;
-	return false;
-}
-
 cof_result service_act(struct cli_call *call, struct service *service, enum service_verb verb,
 		       bool force, struct vault **vault, struct json *document,
 		       struct cof_error *err)
@@ -59,11 +50,11 @@ cof_result service_act(struct cli_call *call, struct service *service, enum serv
 		service_show_plan(call, &plan, document);
 		return COF_OK;
 	}
-	json_set_bool(document, "changed", does_anything(&plan));
+	json_set_bool(document, "changed", service_plan_does(&plan));
 	if (verb == SERVICE_PROVISION)
 		TRY(confirm_overwriting(call, &plan, err));
 	cli_say(call, "%s %s%s", service_verb_name(verb), service->text,
-		does_anything(&plan) ? "" : ": nothing to do");
+		service_plan_does(&plan) ? "" : ": nothing to do");
 	return service_run(service, &plan, err);
 }
 

@@ -56,6 +56,11 @@ static cof_result run_create(struct cli_call *call, struct cof_error *err)
 	char name[SERVICE_PATH_CHARS];
 
 	cli_show(call, document);
+	if (!file[0] && !cli_value(call, "kw")) {
+		cof_ignore(cof_raise(err, COF_E_USAGE, "--config", "is missing"));
+		cof_error_try(err, "--config FILE; - is standard input");
+		return (cof_result){ COF_E_USAGE };
+	}
 	ENSURE(mistakes, err, COF_E_NOMEM, NULL, "no memory for a configuration");
 	TRY(service_path_parse(call->args[0], "svc", &path, err));
 	json_set_text(document, "path", service_path_format(&path, name));

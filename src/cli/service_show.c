@@ -19,24 +19,22 @@
 #define FLAGS_COLUMN 28
 #define TEXT_COLUMN  48
 
-/* Prints a line of the tree up to its text, which goes on below itself on a narrow screen. */
-static void print_line(const char *left, const char *word, const char *text)
+/* Prints a line of the tree; a text that has no room beside goes below. @bar: what the tree goes on
+ * with there */
+static void print_line(const char *left, const char *word, const char *text, const char *bar)
 {
 	size_t columns = screen_columns(STDOUT_FILENO, SCREEN_ANY_COLUMNS);
-	size_t there;
+	bool beside = columns == SCREEN_ANY_COLUMNS || TEXT_COLUMN + screen_width(text) <= columns;
 
-	if (!text[0]) {
+	if (!text[0] || !beside)
 		(void)printf("%-*s%s\n", WORD_COLUMN, left, word);
+	else
+		(void)printf("%-*s%-*s%s\n", WORD_COLUMN, left, TEXT_COLUMN - WORD_COLUMN, word,
+			     text);
+	if (!text[0] || beside)
 		return;
-	}
-	there = (size_t)printf("%-*s%-*s", WORD_COLUMN, left, TEXT_COLUMN - WORD_COLUMN, word);
-	if (columns < TEXT_COLUMN + 20) {
-		(void)putchar('\n');
-		wrap_line(stdout, columns, 0, 9, "");
-		(void)printf("      |    ");
-		there = 11;
-	}
-	wrap_line(stdout, columns, there, there, text);
+	(void)printf("%s", bar);
+	wrap_line(stdout, columns, strlen(bar), strlen(bar), text);
 }
 
 /* One resource of `service status`. */
@@ -50,7 +48,8 @@ static void print_resource(const struct look_resource *look, bool last)
 		       look->row.rid, status_flags(&look->row, flags));
 	(void)snprintf(text, sizeof(text), "%s%s%s", look->label, look->note[0] ? " -- " : "",
 		       look->note);
-	print_line(left, status_text(look->row.word, look->row.standby), text);
+	print_line(left, status_text(look->row.word, look->row.standby), text,
+		   last ? "           " : "      |    ");
 }
 
 /* The tree of one service. */
@@ -61,10 +60,11 @@ static cof_result print_service(struct service *service, bool resources, struct 
 	char left[CONFIG_NAME_CHARS + 8];
 
 	TRY(look_at_service(service, &look, err));
-	print_line(service->text, status_text(look.sum.avail, false), "");
+	print_line(service->text, status_text(look.sum.avail, false), "", "");
 	(void)printf("`- instances\n");
 	(void)snprintf(left, sizeof(left), "   `- %s", service->node);
-	print_line(left, status_text(look.sum.avail, false), look_notice(service, &look, notice));
+	print_line(left, status_text(look.sum.avail, false), look_notice(service, &look, notice),
+		   resources ? "      |  " : "         ");
 	for (size_t i = 0; resources && i < look.count; i++)
 		print_resource(&look.resources[i], i + 1 == look.count);
 	return COF_OK;

@@ -22,6 +22,14 @@ void service_plan_done(struct service_plan *plan)
 	*plan = (struct service_plan){ 0 };
 }
 
+bool service_plan_does(const struct service_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->steps[i].does)
+			return true;
+	return false;
+}
+
 /* Whether --rid names this resource, or nothing was named. */
 static bool is_chosen(const struct resource *resource, const char *const rids[])
 {

@@ -202,7 +202,9 @@ cof_result service_run(struct service *service, const struct service_plan *plan,
 	bool up = plan->verb == SERVICE_PROVISION || plan->verb == SERVICE_START;
 	cof_result result;
 
-	service_note(service, "", "%s begins%s", name, service->force ? ", with force" : "");
+	if (service_plan_does(plan))
+		service_note(service, "", "%s begins%s", name,
+			     service->force ? ", with force" : "");
 	(void)snprintf(service->state.action, sizeof(service->state.action), "%s", name);
 	TRY(service_save(service, err));
 	TRY(fault_point("service/announced", err));
@@ -219,7 +221,8 @@ cof_result service_run(struct service *service, const struct service_plan *plan,
 	}
 	settle(service, plan);
 	TRY(service_save(service, err));
-	service_note(service, "", "%s is done", name);
+	if (service_plan_does(plan))
+		service_note(service, "", "%s is done", name);
 	return fault_point("service/settled", err);
 }
 

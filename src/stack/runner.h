@@ -36,6 +36,8 @@ struct service_plan {
 	size_t count;
 };
 void service_plan_done(struct service_plan *plan);
+/** service_plan_does() - whether any step has something to do */
+bool service_plan_does(const struct service_plan *plan);
 
 /**
  * service_plan() - what a verb would do; changes nothing

@@ -135,7 +135,9 @@ def test_status_says_idle_started_and_frozen(up):
 
 
 def test_status_fits_a_narrow_screen(service):
-    for line in service.tree(columns=60).splitlines():
+    lines = service.tree(columns=60).splitlines()
+    assert "" not in lines and "      |    loop" in lines
+    for line in lines:
         assert len(line) <= 60 or " " not in line[11:], line
 
 
@@ -446,6 +448,10 @@ type = simple
     told = service.create(expect=USAGE).err
     assert "line 4: [disk#0] fil" in told and "line 15: [fs#0] pre_start" in told
     coffer.run("service", "status", service.path, expect=NO_DEVICE)
+
+
+def test_create_needs_a_configuration(coffer):
+    assert "--config" in coffer.run("service", "create", "demo/svc/none", expect=USAGE).err
 
 
 def test_create_refuses_circles(coffer, place):
