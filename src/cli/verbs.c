@@ -65,6 +65,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_tape_clear,
 	&cli_verb_tape_run,
 	&cli_verb_tape_explain,
+	&cli_verb_tape_mtx_changer,
 	&cli_verb_tape_key_generate,
 	&cli_verb_tape_key_wrap,
 	&cli_verb_tape_key_unwrap,

@@ -68,6 +68,7 @@ extern const struct cli_verb cli_verb_tape_load;
 extern const struct cli_verb cli_verb_tape_clear;
 extern const struct cli_verb cli_verb_tape_run;
 extern const struct cli_verb cli_verb_tape_explain;
+extern const struct cli_verb cli_verb_tape_mtx_changer;
 extern const struct cli_verb cli_verb_tape_key_generate;
 extern const struct cli_verb cli_verb_tape_key_wrap;
 extern const struct cli_verb cli_verb_tape_key_unwrap;

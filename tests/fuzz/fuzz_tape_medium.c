@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a drive says of its tape and of a failure: attributes, log page 17h, sense. */
+/* What a drive says of its tape and of a failure: attributes, log page 17h, sense; and what a
+ * changer script lists. */
 
+#include "changer.h"
 #include "fuzz.h"
 #include "mam.h"
 #include "sense.h"
@@ -29,9 +31,12 @@ void fuzz_one(struct span input)
 	struct volume_log log;
 	struct sense sense;
 	char code[12];
+	char barcode[33];
 
 	try_attributes(input);
 	cof_ignore(volume_log_decode(input, &log, NULL));
+	if (changer_barcode(input, 3, barcode, sizeof(barcode)))
+		FUZZ_CHECK(barcode[0] && strlen(barcode) < sizeof(barcode));
 	sense = sense_decode(input);
 	FUZZ_CHECK(sense_explain(sense).cause);
 	if (!cof_failed(sense_parse(text, &sense, NULL)))

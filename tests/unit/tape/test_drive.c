@@ -263,7 +263,7 @@ static void test_drive_tag_is_found_without_trying_keys(void **state)
 		assert_true(tag.ours);
 		assert_false(tag.partial);
 		assert_string_equal(tag.text, RIG_TAG);
-		assert_string_equal(tag.id, RIG_TAG + 8);
+		assert_string_equal(tag.id, &RIG_TAG[8]);
 		assert_int_equal(next.encryption, NEXT_CLEAR);
 		assert_ok(drive_position(rig.drive, &object, NULL));
 		assert_int_equal(object, 0);
