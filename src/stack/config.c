@@ -147,12 +147,11 @@ static cof_result read_section(struct reading *reading, struct span line, struct
 {
 	const struct config_section *same;
 	char name[CONFIG_NAME_CHARS];
-	struct span inside = trim(SPAN(line.data + 1, line.len - 2));
 
 	reading->open = false;
 	reading->passing = true;
 	if (line.data[line.len - 1] != ']' || line.len < 3 ||
-	    !copy_name(inside, "#_-.", false, name)) {
+	    !copy_name(trim(SPAN(line.data + 1, line.len - 2)), "#_-.", false, name)) {
 		(void)config_mistake_add(reading->mistakes, reading->number, "", "",
 					 "is no section such as [disk#0]");
 		return COF_OK;

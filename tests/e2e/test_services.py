@@ -496,3 +496,15 @@ def test_damaged_configuration_is_named_with_its_line(coffer, service):
     kept.write_text(kept.read_text() + "[fs#1]\ntype = ext4\n")
     told = coffer.run("service", "status", service.path, expect=USAGE).err
     assert "[fs#1] dev is missing" in told
+
+
+# ---- what a crash leaves ----
+
+def test_start_gives_a_volume_its_name_back(service):
+    service.run("provision", fault="kill:engine-open/attached", expect=None)
+    if service.words()["disk#1"] == "down":
+        pytest.skip("dm-crypt serves it: there is no name to lose")
+    found = service.look()["resources"]["disk#1"]
+    assert found["status"] == "warn" and "is missing" in found["note"]
+    service.run("provision")
+    assert service.look()["avail"] == "up"

@@ -83,6 +83,7 @@ static cof_result crypt_label(struct service *service, const struct resource *re
 static cof_result crypt_status(struct service *service, const struct resource *resource,
 			       struct status *ret_status, struct cof_error *err)
 {
+	_cleanup_free_ char *node = NULL;
 	char name[VOLUME_NAME_MAX_CHARS + 1];
 	struct disk_open_state open;
 	struct resource_state *state;
@@ -94,12 +95,16 @@ static cof_result crypt_status(struct service *service, const struct resource *r
 	TRY(crypt_name(service, resource, name, err));
 	TRY(state_of(&service->state, resource->rid, &state, err));
 	TRY(disk_state_of(service->paths, name, &open, err));
+	TRY(node_of(service, resource, &node, err));
 	if (open.dead)
 		(void)snprintf(ret_status->note, sizeof(ret_status->note),
 			       "what served it was killed: stop the service, and start it again");
 	else if (open.open && state->uuid[0] && strcmp(open.uuid, state->uuid) != 0)
 		(void)snprintf(ret_status->note, sizeof(ret_status->note),
 			       "another volume is open under its name");
+	else if (open.open && !path_exists(node))
+		(void)snprintf(ret_status->note, sizeof(ret_status->note),
+			       "%s is missing: start the service", node);
 	ret_status->word = ret_status->note[0] ? STATUS_WARN : open.open ? STATUS_UP : STATUS_DOWN;
 	return COF_OK;
 }
@@ -146,6 +151,10 @@ static cof_result crypt_start(struct service *service, const struct resource *re
 	if (status.word == STATUS_UP)
 		return COF_OK;
 	TRY(crypt_name(service, resource, name, err));
+	TRY(engine_link(service->paths, name, err));
+	TRY(crypt_status(service, resource, &status, err));
+	if (status.word == STATUS_UP)
+		return fault_point("crypt/linked", err);
 	TRY(crypt_secret(service, resource, &secret, err));
 	TRY(service_require(service, resource, "dev", &dev, err));
 	TRY(crypt_key(service, resource, &key, &found, err));

@@ -87,6 +87,7 @@ static void test_config_prefers_this_node_then_nodes_then_all(void **state)
 static void test_config_names_line_of_every_mistake(void **state)
 {
 	assert_mistake("[disk#0\nx=1\n", 1, "no section");
+	assert_mistake("[\n", 1, "no section");
 	assert_mistake("[]\n", 1, "no section");
 	assert_mistake("[a]\nnothing here\n", 2, "is not \"keyword = value\"");
 	assert_mistake("[a]\n= 1\n", 2, "is not \"keyword = value\"");
