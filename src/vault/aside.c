@@ -71,7 +71,7 @@ cof_result vault_copies_aside(struct vault *vault, vault_visit_aside visit, void
 	const struct visitor visitor = { .vault = vault, .visit = visit, .context = context };
 	_cleanup_free_ char *prefix = NULL;
 
-	TRY(path_format(&prefix, err, "coffer-%s.", vault->uuid_text));
+	TRY(path_format(&prefix, err, COPY_PREFIX "%s.", vault->uuid_text));
 	for (size_t i = 0; vault->paths->mirrors && vault->paths->mirrors[i]; i++) {
 		const char *mirror = vault->paths->mirrors[i];
 

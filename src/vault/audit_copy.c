@@ -152,7 +152,7 @@ static cof_result copy_files(struct copying *copying, struct cof_error *err)
 {
 	_cleanup_(vault_names_freep) char **copies = NULL;
 
-	TRY(audit_files(copying->to, &copies, err));
+	TRY(audit_files(copying->to, &copies, NULL, err));
 	for (size_t i = 0; copies[i]; i++)
 		if (!has_file(copying, copies[i]))
 			TRY(set_apart(copying, copies[i], err));
@@ -170,7 +170,7 @@ cof_result audit_copy(struct vault *vault, const char *to, struct cof_error *err
 	cof_result result;
 
 	TRY(audit_lock(vault->paths->vault_dir, &lock, err));
-	TRY(audit_files(vault->paths->vault_dir, &names, err));
+	TRY(audit_files(vault->paths->vault_dir, &names, NULL, err));
 	copying.names = names;
 	result = copy_files(&copying, &problem);
 	if (result.code == COF_E_AUTH) {

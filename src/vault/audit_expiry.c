@@ -56,7 +56,7 @@ static cof_result find_newest(const char *folder, struct json **ret_line, bool *
 	size_t count = 0;
 
 	*ret_found = false;
-	TRY(audit_files(folder, &names, err));
+	TRY(audit_files(folder, &names, NULL, err));
 	while (names[count])
 		count++;
 	for (size_t i = count; i > 0 && i + 2 > count && !*ret_found; i--)

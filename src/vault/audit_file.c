@@ -51,7 +51,8 @@ static void entries_free(struct dirent **entries, int count)
 	free(entries);
 }
 
-cof_result audit_files(const char *folder, char ***ret_names, struct cof_error *err)
+cof_result audit_files(const char *folder, char ***ret_names, size_t *ret_count,
+		       struct cof_error *err)
 {
 	_cleanup_(vault_names_freep) char **names = NULL;
 	_cleanup_free_ char *path = NULL;
@@ -72,8 +73,10 @@ cof_result audit_files(const char *folder, char ***ret_names, struct cof_error *
 	TRY(path_format(&path, err, "%s/" AUDIT_FILE, folder));
 	if (path_exists(path)) {
 		names[used] = strdup(AUDIT_FILE);
-		ENSURE(names[used], err, COF_E_NOMEM, folder, "no memory for a list of files");
+		ENSURE(names[used++], err, COF_E_NOMEM, folder, "no memory for a list of files");
 	}
+	if (ret_count)
+		*ret_count = used;
 	*ret_names = TAKE(names);
 	return COF_OK;
 }
@@ -143,7 +146,7 @@ static cof_result take_older(const char *folder, bool empty, struct audit_tail *
 	size_t count = 0;
 	bool older_empty;
 
-	TRY(audit_files(folder, &names, err));
+	TRY(audit_files(folder, &names, NULL, err));
 	while (names[count] && strcmp(names[count], AUDIT_FILE) != 0)
 		count++;
 	if (count == 0)

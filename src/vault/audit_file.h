@@ -48,8 +48,10 @@ cof_result audit_append(const char *folder, const char *vault, const struct audi
 cof_result audit_begin(const char *folder, const char *vault, uint64_t seq, struct cof_error *err);
 /** audit_sync() - make what was appended durable */
 cof_result audit_sync(const char *folder, struct cof_error *err);
-/** audit_files() - names of all files, oldest first, NULL-terminated; vault_names_free() */
-cof_result audit_files(const char *folder, char ***ret_names, struct cof_error *err);
+/** audit_files() - names of all files, oldest first, NULL-terminated; vault_names_free()
+ * @ret_count: how many; may be NULL */
+cof_result audit_files(const char *folder, char ***ret_names, size_t *ret_count,
+		       struct cof_error *err);
 /** audit_set_aside() - rename all files of the log to NAME.@why-DATE; the lock is held */
 cof_result audit_set_aside(const char *folder, const char *why, struct cof_error *err);
 /** audit_find() - the chain value of the line @seq, looked for from the end; the lock is held */

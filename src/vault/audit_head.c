@@ -137,11 +137,9 @@ static cof_result each_file_in(const char *folder, size_t first, audit_visit vis
 			       struct cof_error *err)
 {
 	_cleanup_(vault_names_freep) char **names = NULL;
-	size_t count = 0;
+	size_t count;
 
-	TRY(audit_files(folder, &names, err));
-	while (names[count])
-		count++;
+	TRY(audit_files(folder, &names, &count, err));
 	for (size_t i = first; i < count; i++) {
 		_cleanup_buffer_ struct buffer content = { 0 };
 		_cleanup_free_ char *path = NULL;
@@ -222,12 +220,10 @@ cof_result audit_look(struct vault *vault, struct audit_verdict *ret_verdict, st
 {
 	_cleanup_(vault_names_freep) char **names = NULL;
 	_cleanup_fd_ int lock = -1;
-	size_t count = 0;
+	size_t count;
 
 	TRY(lock_to_read(vault->paths->vault_dir, &lock, err));
-	TRY(audit_files(vault->paths->vault_dir, &names, err));
-	while (names[count])
-		count++;
+	TRY(audit_files(vault->paths->vault_dir, &names, &count, err));
 	return verify_from(vault, vault->paths->vault_dir,
 			   count > LOOK_FILES ? count - LOOK_FILES : 0, ret_verdict, err);
 }

@@ -33,12 +33,10 @@ cof_result audit_find(const char *folder, uint64_t seq, struct audit_chain *ret_
 		      bool *ret_found, struct cof_error *err)
 {
 	_cleanup_(vault_names_freep) char **names = NULL;
-	size_t count = 0;
+	size_t count;
 
 	*ret_found = false;
-	TRY(audit_files(folder, &names, err));
-	while (names[count])
-		count++;
+	TRY(audit_files(folder, &names, &count, err));
 	for (size_t i = count; i > 0 && !*ret_found; i--) {
 		_cleanup_buffer_ struct buffer content = { 0 };
 		_cleanup_free_ char *path = NULL;
@@ -59,7 +57,7 @@ cof_result audit_set_aside(const char *folder, const char *why, struct cof_error
 	char now[32];
 
 	(void)time_format(clock_now(), now);
-	TRY(audit_files(folder, &names, err));
+	TRY(audit_files(folder, &names, NULL, err));
 	for (size_t i = 0; names[i]; i++) {
 		_cleanup_free_ char *from = NULL;
 		_cleanup_free_ char *to = NULL;

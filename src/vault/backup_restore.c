@@ -201,12 +201,10 @@ static cof_result clear_log(struct restoring *restoring, struct cof_error *err)
 	struct log_check check = { .folder = restoring->vault->paths->vault_dir };
 	_cleanup_(vault_names_freep) char **names = NULL;
 	_cleanup_fd_ int lock = -1;
-	size_t count = 0;
+	size_t count;
 
 	TRY(audit_lock(check.folder, &lock, err));
-	TRY(audit_files(check.folder, &names, err));
-	while (names[count])
-		count++;
+	TRY(audit_files(check.folder, &names, &count, err));
 	if (count == 0)
 		return COF_OK;
 	TRY(backup_walk(restoring->backup, check_log, &check, err));

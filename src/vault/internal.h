@@ -474,6 +474,8 @@ void newer_done(struct vault_newer *newer);
 /** copy_forgotten() - the records that the copy in @mirror has and the vault has not; see struct
  * vault_newer. Never fails: what cannot be read is not known */
 void copy_forgotten(struct vault *vault, const char *mirror, struct vault_newer *newer);
+#define COPY_PREFIX "coffer-" /* of a copy's folder in a mirror; the vault's UUID follows */
+
 /** copy_remedy() - the shell line that puts @folder, a copy, in the place of the vault's folder */
 void copy_remedy(const struct paths *paths, const char *folder, char *out, size_t room);
 

@@ -22,7 +22,7 @@
 cof_result mirror_path(const struct vault *vault, const char *mirror, const char *file,
 		       char **ret_path, struct cof_error *err)
 {
-	return path_format(ret_path, err, "%s/coffer-%s%s%s", mirror, vault->uuid_text,
+	return path_format(ret_path, err, "%s/" COPY_PREFIX "%s%s%s", mirror, vault->uuid_text,
 			   *file ? "/" : "", file);
 }
 

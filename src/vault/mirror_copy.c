@@ -14,8 +14,6 @@
 #include "shadow.h"
 #include "shell.h"
 
-#define COPY_PREFIX "coffer-"
-
 /* ---- shell lines ---- */
 
 void copy_remedy(const struct paths *paths, const char *folder, char *out, size_t room)

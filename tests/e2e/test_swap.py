@@ -11,7 +11,7 @@ import time
 import pytest
 
 import rig
-from rig import BUSY, DONE, IMPOSSIBLE, NO_DEVICE, REFUSED, USAGE, tool
+from rig import BUSY, DONE, FAILED, IMPOSSIBLE, NO_DEVICE, REFUSED, USAGE, tool
 
 from test_crash import chosen, crash, points_of
 
@@ -102,6 +102,24 @@ def test_area_without_a_line_in_fstab_gets_one(bare, part):
     encrypt(bare, part.nodes[0])
     assert (bare.root / "etc/fstab").read_text() == "/dev/mapper/swap none swap sw 0 0\n"
     assert bare.crypttab.read_text() == line(part)
+
+
+def test_full_disk_leaves_both_files_whole(files, part):
+    etc = files.root / "etc"
+    before = contents(files)
+    tool("mount", "-t", "tmpfs", "-o", "size=64k", "small", etc)
+    try:
+        for path, content in before.items():
+            path.write_bytes(content)
+        (etc / "filler").write_bytes(b"x" * (13 * 4096))
+        refused = encrypt(files, part.nodes[0], expect=FAILED)
+        assert refused.json["error"]["code"] == "no-space"
+        assert {path: path.read_bytes() for path in before} == before
+        (etc / "filler").unlink()
+        encrypt(files, part.nodes[0])
+        assert files.crypttab.read_text() == CRYPTTAB + "\n" + line(part)
+    finally:
+        tool("umount", etc)
 
 
 @pytest.mark.parametrize("form", ["PARTUUID={PART_ENTRY_UUID}", "node", "LABEL=my\\040swap"])
