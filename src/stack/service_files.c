@@ -181,8 +181,12 @@ cof_result service_save(struct service *service, struct cof_error *err)
 
 cof_result service_forget(const struct service *service, struct cof_error *err)
 {
+	_cleanup_free_ char *older = NULL;
+
 	/* The state goes with the configuration or after it: without a state, what is provisioned
 	 * would be taken for somebody's data. */
+	TRY(path_format(&older, err, "%s.1", service->log_path));
+	TRY(file_remove(older, err));
 	TRY(file_remove(service->log_path, err));
 	TRY(fault_point("forget/log", err));
 	TRY(file_remove(service->config_path, err));

@@ -498,6 +498,17 @@ def test_damaged_configuration_is_named_with_its_line(coffer, service):
     assert "[fs#1] dev is missing" in told
 
 
+def test_service_never_takes_the_volume_of_another_for_its_own(coffer, place, up):
+    other = Service(coffer, place, SEED.replace("{{fqdn}}-crypt", f"{up.fqdn}-crypt"))
+    assert other.words()["disk#1"] == "warn"
+    failed = other.run("provision", expect=BUSY)
+    assert f"{up.fqdn}-crypt" in failed.err
+    assert (up.folder / "file").read_text() == "kept" and up.look()["avail"] == "up"
+    up.run("stop")
+    other.run("provision")
+    assert not (other.folder / "file").exists()
+
+
 # ---- what a crash leaves ----
 
 def test_start_gives_a_volume_its_name_back(service):

@@ -99,7 +99,8 @@ static cof_result crypt_status(struct service *service, const struct resource *r
 	if (open.dead)
 		(void)snprintf(ret_status->note, sizeof(ret_status->note),
 			       "what served it was killed: stop the service, and start it again");
-	else if (open.open && state->uuid[0] && strcmp(open.uuid, state->uuid) != 0)
+	else if (open.open && (state->uuid[0] || resource->provisions) &&
+		 strcmp(open.uuid, state->uuid) != 0)
 		(void)snprintf(ret_status->note, sizeof(ret_status->note),
 			       "another volume is open under its name");
 	else if (open.open && !path_exists(node))

@@ -12,10 +12,8 @@
 #include "fault.h"
 #include "file.h"
 #include "fs.h"
-#include "luks.h"
 #include "mount_table.h"
 #include "name_list.h"
-#include "shell.h"
 
 #define WORDS_MAX 64 /* of one command, with those of mkfs_opt */
 
@@ -292,14 +290,16 @@ cof_result fs_start(const struct fs_kind *kind, struct service *service,
 	return fault_point("fs/mounted", err);
 }
 
-/* Says who keeps a file system busy. */
-static cof_result raise_busy(const char *folder, struct cof_error *err)
+/* Says who keeps a file system busy, where somebody does. */
+static cof_result explain_busy(cof_result failed, const char *folder, struct cof_error *err)
 {
 	char users[512];
 
 	mount_users(folder, users, sizeof(users));
+	if (!users[0])
+		return failed;
 	cof_ignore(cof_raise(err, COF_E_BUSY, folder, "is in use and stays mounted"));
-	cof_error_cause(err, "%s", users[0] ? users : "by whom could not be found out");
+	cof_error_cause(err, "%s", users);
 	cof_error_try(err, "end what uses it, then the same again");
 	return (cof_result){ COF_E_BUSY };
 }
@@ -308,21 +308,15 @@ cof_result fs_stop(struct service *service, const struct resource *resource, str
 {
 	_cleanup_free_ char *folder = NULL;
 	struct status status = { 0 };
-	struct cof_error why = { 0 };
 	cof_result unmounted;
 
 	TRY(fs_status(service, resource, &status, err));
 	if (status.word != STATUS_UP)
 		return COF_OK;
 	TRY(service_require(service, resource, "mnt", &folder, err));
-	unmounted = child_check((const char *const[]){ "umount", folder, NULL }, 0, &why);
-	if (cof_failed(unmounted) && strstr(why.cause, "busy"))
-		return raise_busy(folder, err);
-	if (cof_failed(unmounted)) {
-		if (err)
-			*err = why;
-		return unmounted;
-	}
+	unmounted = child_check((const char *const[]){ "umount", folder, NULL }, 0, err);
+	if (cof_failed(unmounted))
+		return explain_busy(unmounted, folder, err);
 	service_note(service, resource->rid, "unmounted %s", folder);
 	return fault_point("fs/unmounted", err);
 }
