@@ -187,7 +187,12 @@ static cof_result run_label(struct cli_call *call, struct cof_error *err)
 	bool loaded;
 	bool found;
 
-	ENSURE(name, err, COF_E_USAGE, "--volume", "must be given");
+	if (!name) {
+		cof_ignore(cof_raise(err, COF_E_USAGE, "--volume", "must be given"));
+		cof_error_try(err, "coffer tape label %s --volume VOLUME, its barcode for instance",
+			      call->args[0]);
+		return (cof_result){ COF_E_USAGE };
+	}
 	TRY(tape_volume_check(name, err));
 	TRY(tape_use_begin(call, call->args[0], false, &work.use, err));
 	TRY(drive_has_tape(work.use.drive, &loaded, err));

@@ -108,6 +108,8 @@ static const char *control_words(const struct view *view)
 /* What the drive does with blocks now, in words. */
 static const char *mode_words(const struct tape_encryption *status)
 {
+	if (!drive_has_key(status) && status->control > CONTROL_APPLICATION)
+		return "no key now; who controls the drive may give it one";
 	if (!drive_has_key(status))
 		return "no key: what is written is clear";
 	if (status->encryption == ENCRYPT_OFF)

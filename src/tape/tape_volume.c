@@ -4,6 +4,8 @@
 
 #include "tape_volume.h"
 
+#define FORM_BAREOS "bareos" /* the secret is a passphrase of 32 characters */
+
 static const char *const policies[] = {
 	[POLICY_MUST] = "must",
 	[POLICY_MAY] = "may",
@@ -128,6 +130,65 @@ cof_result tape_volume_put(struct vault *vault, struct record *record,
 	return vault_commit(vault, writes, count, err);
 }
 
+cof_result tape_import_bareos(struct tape_volume *volume,
+			      const struct bareos_passphrase *passphrase, struct record **ret_key,
+			      struct record **ret_volume, struct cof_error *err)
+{
+	_cleanup_(record_freep) struct record *key = NULL;
+	_cleanup_(record_freep) struct record *record = NULL;
+	_cleanup_secret_ struct secret *id = NULL;
+
+	TRY(secret_random(KEY_ID_BYTES, &id, err));
+	(void)key_id_format(id->data, volume->key);
+	TRY(record_new(TAPE_KEY_KIND, volume->key, &key, err));
+	json_set_text(key->meta, "volume", volume->name);
+	json_set_text(key->meta, "form", FORM_BAREOS);
+	TRY(secret_copy(bareos_passphrase_span(passphrase), &key->secret, err));
+	TRY(record_new(TAPE_KIND, volume->name, &record, err));
+	json_free(record->meta);
+	record->meta = tape_volume_to_meta(volume);
+
+	*ret_key = TAKE(key);
+	*ret_volume = TAKE(record);
+	return COF_OK;
+}
+
+/* Whether the secret of a key's record is a passphrase of Bareos. */
+static bool is_bareos(const struct record *record)
+{
+	const char *form = json_get_text(record->meta, "form");
+
+	return form && strcmp(form, FORM_BAREOS) == 0;
+}
+
+/* The key that a drive gets, from a key's record. */
+static cof_result key_of(const struct record *record, struct tape_key **ret_key,
+			 struct cof_error *err)
+{
+	_cleanup_(bareos_passphrase_freep) struct bareos_passphrase *passphrase = NULL;
+
+	ENSURE(record->secret && record->secret->len == TAPE_KEY_BYTES, err, COF_E_FORMAT,
+	       record->name, "its record has no key of %d bytes", TAPE_KEY_BYTES);
+	if (!is_bareos(record))
+		return tape_key_copy(secret_span(record->secret), ret_key, err);
+	TRY(bareos_passphrase_copy(secret_span(record->secret), &passphrase, err));
+	return bareos_drive_key(passphrase, ret_key, err);
+}
+
+cof_result tape_passphrase_get(struct vault *vault, const char *id,
+			       struct bareos_passphrase **ret_passphrase, time_t *ret_created,
+			       bool *ret_found, struct cof_error *err)
+{
+	_cleanup_(record_freep) struct record *record = NULL;
+
+	TRY(vault_get(vault, TAPE_KEY_KIND, id, &record, ret_found, err));
+	*ret_found = *ret_found && is_bareos(record) && record->secret;
+	if (!*ret_found)
+		return COF_OK;
+	*ret_created = record->created;
+	return bareos_passphrase_copy(secret_span(record->secret), ret_passphrase, err);
+}
+
 /* The whole id of which @start is the beginning; not found leaves "". */
 static cof_result complete_id(struct vault *vault, const char *start,
 			      char ret_id[static KEY_ID_CHARS + 1], struct cof_error *err)
@@ -163,8 +224,6 @@ cof_result tape_key_get(struct vault *vault, const char *id, struct tape_key **r
 	TRY(vault_get(vault, TAPE_KEY_KIND, ret_id, &record, ret_found, err));
 	if (!*ret_found)
 		return COF_OK;
-	ENSURE(record->secret && record->secret->len == TAPE_KEY_BYTES, err, COF_E_FORMAT, ret_id,
-	       "its record has no key of %d bytes", TAPE_KEY_BYTES);
 	TRY(take_text(record->meta, "volume", ret_volume, VAULT_NAME_MAX_BYTES + 1, err));
-	return tape_key_copy(secret_span(record->secret), ret_key, err);
+	return key_of(record, ret_key, err);
 }

@@ -8,6 +8,7 @@
  * key stays when its volume gets a new one, so that what was written before stays readable.
  */
 
+#include "bareos.h"
 #include "key_tag.h"
 #include "vault.h"
 
@@ -67,6 +68,22 @@ cof_result tape_volume_get(struct vault *vault, const char *name, struct tape_vo
 cof_result tape_volume_put(struct vault *vault, struct record *record,
 			   const struct tape_volume *volume, const struct tape_key *key,
 			   struct cof_error *err);
+
+/**
+ * tape_import_bareos() - the records of a volume of Bareos, to be committed together
+ * @volume: gets the id of its key
+ * @ret_key: its secret is the whole passphrase, so that it can be exported again
+ * Fails: COF_E_NOMEM, COF_E_FAILED, COF_E_USAGE (a name that no record can have)
+ */
+cof_result tape_import_bareos(struct tape_volume *volume,
+			      const struct bareos_passphrase *passphrase, struct record **ret_key,
+			      struct record **ret_volume, struct cof_error *err);
+
+/** tape_passphrase_get() - the passphrase of a key that came from Bareos; not found for any other.
+ * Fails: as vault_get() */
+cof_result tape_passphrase_get(struct vault *vault, const char *id,
+			       struct bareos_passphrase **ret_passphrase, time_t *ret_created,
+			       bool *ret_found, struct cof_error *err);
 
 /**
  * tape_key_get() - the key of an id

@@ -429,3 +429,21 @@ def test_failing_commands_tell_the_cause(coffer, make_drive):
     make_drive("library")
     done = tape(coffer, "label", "nst0", "--volume", "A1", expect=REFUSED)
     assert "library" in done.err and "try:" in done.err
+
+
+def test_a_tape_that_bareos_has_written_stays_readable(coffer, make_drive, place):
+    """Bareos puts the first 31 characters of the passphrase into the drive, and no KAD."""
+    data = rig.TOP / "tests/data/bareos"
+    known = json.loads((data / "bareos.json").read_text())["wrapped"][0]
+    drive = make_drive(barcode="A00001L6")
+    drive.again(0xb5, 0x20, 0, 0x10, 0, 0, 0, 0, 0, 52,
+                out=b"\0\x10\0\x30\x40\0\2\3\1" + bytes(10) + b"\x20" +
+                bytes.fromhex(known["drive_key_hex"]))
+    drive.write(b"of Bareos")
+    drive.rewind()
+    lines = place / "lines"
+    lines.write_text(f"A00001L6\t{known['wrapped_base64']}\n")
+    coffer.run("import", "bareos", lines, "--kek-file", data / "kek.txt", *coffer.secret())
+    # Nothing on the tape names the key, so its barcode does.
+    tape(coffer, "load", "nst0")
+    assert drive.read() == b"of Bareos"

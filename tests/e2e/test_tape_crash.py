@@ -7,6 +7,7 @@ volume have a key that the vault has not.
 
 import pytest
 
+import rig
 import tape_rig
 from rig import DONE, FAILED, tool
 from test_crash import chosen, crash, points_of, record_count
@@ -84,6 +85,27 @@ def test_run_that_is_stopped_leaves_no_key(coffer, make_drive, record_property, 
         assert not drive.has_key(), f"after {points[number - 1]}"
     assert {letter for letter, _ in tape_rig.blocks_of(drive.tape)} == {"E"}
     record_count(record_property, "tape run", len(chosen(points)))
+
+
+@pytest.mark.parametrize("fault", ["kill", "fail"])
+def test_import_of_bareos_converges_after_a_stop_at_any_point(coffer, place, record_property, fault):
+    data = rig.TOP / "tests/data/bareos"
+    wrapped = (data / "wrapped1.b64").read_text()
+
+    def bring(volume, **more):
+        lines = place / volume
+        lines.write_text(f"{volume}-A\t{wrapped}\n{volume}-B\t{wrapped}\n")
+        return coffer.run("import", "bareos", lines, "--kek-file", data / "kek.txt", "--json",
+                          *coffer.secret(), **more)
+    points = points_of(bring("SCOUT", fault="list"))
+    for number in chosen(points):
+        volume = f"V{number}"
+        again = crash(lambda volume=volume, **more: bring(volume, **more), number, fault)
+        assert again.status == DONE, f"after {points[number - 1]}\n{again}"
+        assert again.json["added"] + again.json["same"] == 2
+    volumes = keys(coffer, "tape")
+    assert len(volumes) == len(keys(coffer, "tape-key")) == 2 * len(chosen(points)) + 2
+    record_count(record_property, "import bareos", len(chosen(points)))
 
 
 def test_a_full_disk_keeps_the_key_out_of_the_drive(coffer, make_drive):

@@ -173,3 +173,44 @@ def test_cache_that_cannot_be_written_is_left_whole(cache):
          "reset", str(cache), "--bareos"], capture_output=True, check=False)
     assert full.returncode == rig.FAILED
     assert cache.read_bytes() == before and os.listdir(cache.parent) == [cache.name]
+
+
+def imported(coffer, *words, **more):
+    return coffer.run("import", "bareos", *words, "--json", *coffer.secret(), **more)
+
+
+def test_import_takes_a_cache_and_export_gives_it_back(coffer, cache, place):
+    # One of the three has a clear key, which no KEK opens.
+    wrapped, clear = place / "wrapped.tsv", place / "clear.tsv"
+    wrapped.write_text("".join(f"{name}\t{key}\n" for name, key in VOLUMES[:2]))
+    clear.write_text("\t".join(VOLUMES[2]) + "\n")
+    assert imported(coffer, wrapped, "--kek-file", KEK).json["added"] == 2
+    assert imported(coffer, clear).json["added"] == 1
+    again = imported(coffer, wrapped, "--kek-file", KEK).json
+    assert (again["added"], again["same"]) == (0, 2)
+    out = place / "out.cryptoc"
+    coffer.run("tape", "cache", "export", out, "--bareos", "--kek-file", KEK, *coffer.secret())
+    volumes = {one["volume"]: one["key"] for one in dumped(out)}
+    assert [volumes[name] for name, _ in VOLUMES[:2]] == [key for _, key in VOLUMES[:2]]
+    coffer.run("tape", "cache", "export", out, "--bareos", *coffer.secret(), expect=rig.REFUSED)
+    plain = place / "plain.cryptoc"
+    coffer.run("tape", "cache", "export", plain, "--bareos", *coffer.secret())
+    assert {one["volume"]: one["key"] for one in dumped(plain)}["B00003L8"] == VOLUMES[2][1]
+    mixed = imported(coffer, cache, "--kek-file", KEK, expect=USAGE)
+    assert mixed.json["same"] == 2 and mixed.json["refused"] == 1
+
+
+def test_import_refuses_wrong_keys_and_takes_the_others(coffer, place):
+    lines = place / "lines"
+    lines.write_text(f"GOOD\t{VOLUMES[0][1]}\nBAD\tZm9v\n")
+    assert imported(coffer, lines, "--kek-file", KEK, expect=DAMAGED).json["added"] == 1
+    assert imported(coffer, lines, "--kek-file", DATA / "plain.txt",
+                    expect=WRONG_KEY).json["added"] == 0
+    lines.write_text(f"GOOD\t{VOLUMES[1][1]}\n")
+    imported(coffer, lines, "--kek-file", KEK, expect=rig.REFUSED)
+    lines.write_text("no tab\n")
+    imported(coffer, lines, expect=DAMAGED)
+    lines.write_text(f"NEW\t{VOLUMES[0][1]}\n")
+    imported(coffer, lines, "--kek-file", KEK, "--dry-run")
+    rows = coffer.run("key", "list", "--json", *coffer.secret()).json["keys"]
+    assert [row["name"] for row in rows if row["kind"] == "tape"] == ["GOOD"]
