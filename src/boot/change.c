@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bare.h"
 #include "boot.h"
 #include "boot_unit.h"
 #include "fault.h"
@@ -22,7 +23,15 @@ struct changing {
 	struct boot_result *results;
 	size_t count;
 	bool adds;
+	char **close; /* bare mount points that get the flag, NULL-terminated; owned */
+	char **open;  /* and that lose it */
 };
+
+static void changing_done(struct changing *changing)
+{
+	name_list_free(changing->close);
+	name_list_free(changing->open);
+}
 
 /* Adds a sentence to a result's note. */
 static void add_note(struct boot_result *result, const char *note)
@@ -64,6 +73,24 @@ static cof_result raise_unknown(const struct boot *boot, const char *unit, struc
 	return (cof_result){ COF_E_NOENT };
 }
 
+/* Names what starts the unit under another name, and does not wait with it. */
+static void note_starters(const struct boot *boot, const struct bus_unit *found,
+			  struct boot_result *result)
+{
+	size_t stem = (size_t)(strrchr(result->unit, '.') - result->unit);
+	char note[2 * BOOT_UNIT_MAX_CHARS];
+
+	for (char **name = found->starters; *name; name++) {
+		if ((strncmp(*name, result->unit, stem) == 0 && (*name)[stem] == '.') ||
+		    boot_list_find(&boot->list, *name))
+			continue;
+		(void)snprintf(note, sizeof(note),
+			       "%s starts it too, in vain: coffer boot add %s, to have it wait",
+			       *name, *name);
+		add_note(result, note);
+	}
+}
+
 /* Finds the unit by what was typed, under its main name. */
 static cof_result find_unit(const struct boot *boot, const char *typed, struct boot_result *result,
 			    struct cof_error *err)
@@ -84,6 +111,7 @@ static cof_result find_unit(const struct boot *boot, const char *typed, struct b
 	if (!found.known)
 		return raise_unknown(boot, unit, err);
 	TRY(refuse_needed(found.id, &found, err));
+	note_starters(boot, &found, result);
 	if (strcmp(found.id, unit) == 0 || strlen(found.id) > BOOT_UNIT_MAX_CHARS)
 		return COF_OK;
 	(void)strcpy(result->unit, found.id);
@@ -190,7 +218,107 @@ static bool is_listed(const struct boot *boot, const struct boot_result *result)
 	return !wait->mounts[i] && !result->mounts[i];
 }
 
+/* ---- bare mount points ---- */
+
+/* Whether a mount point lies on another volume: then it is not there while that is not. */
+static bool is_on_volume(const struct boot *boot, const char *path)
+{
+	for (size_t i = 0; i < boot->tables.mount_count; i++)
+		if (boot->tables.mounts[i].volume[0] &&
+		    boot_is_below(path, boot->tables.mounts[i].path))
+			return true;
+	return false;
+}
+
+/* Decides about one mount point that a unit waits for. One that somebody else has made immutable
+ * stays so when nobody waits any more. */
+static cof_result plan_close(struct changing *changing, const char *path,
+			     struct boot_result *result, struct cof_error *err)
+{
+	char note[256];
+
+	if (name_list_has(changing->close, path) || is_on_volume(changing->boot, path))
+		return COF_OK;
+	if (name_list_has(changing->boot->list.bare, path))
+		return name_list_add(&changing->close, path, err);
+	switch (bare_look(path)) {
+	case BARE_OPEN:
+		return name_list_add(&changing->close, path, err);
+	case BARE_FULL:
+		(void)snprintf(note, sizeof(note),
+			       "the folder %.120s holds files of its own, and is left open to "
+			       "writers",
+			       path);
+		add_note(result, note);
+		return COF_OK;
+	case BARE_CLOSED:
+	case BARE_MISSING:
+	case BARE_UNFIT:
+		return COF_OK;
+	}
+	return COF_OK;
+}
+
+/* Whether a unit of the list still waits for this mount point after this run. */
+static cof_result is_waited_for(const struct changing *changing, const char *path, bool *ret_waited,
+				struct cof_error *err)
+{
+	const struct boot *boot = changing->boot;
+
+	*ret_waited = false;
+	for (size_t i = 0; i < boot->list.count && !*ret_waited; i++) {
+		_cleanup_(name_list_freep) char **mounts = NULL;
+		bool removed = false;
+
+		for (size_t at = 0; at < changing->count; at++)
+			removed |=
+				strcmp(changing->results[at].unit, boot->list.waits[i].unit) == 0;
+		if (removed)
+			continue;
+		TRY(boot_wait_mounts(&boot->list.waits[i], &boot->tables, &mounts, err));
+		*ret_waited = name_list_has(mounts, path);
+	}
+	return COF_OK;
+}
+
+/* Decides about all of them. A unit that is added anew with fewer mount points gives up others. */
+static cof_result plan_bare(struct changing *changing, struct cof_error *err)
+{
+	char *const *bare = changing->boot->list.bare;
+	bool waited;
+
+	TRY(name_list_new(&changing->close, err));
+	TRY(name_list_new(&changing->open, err));
+	for (size_t i = 0; i < changing->count && changing->adds; i++) {
+		struct boot_result *result = &changing->results[i];
+
+		for (size_t at = 0; result->error.code == COF_E_NONE && result->mounts[at]; at++)
+			TRY(plan_close(changing, result->mounts[at], result, err));
+	}
+	for (size_t i = 0; bare[i]; i++) {
+		TRY(is_waited_for(changing, bare[i], &waited, err));
+		if (!waited && !name_list_has(changing->close, bare[i]))
+			TRY(name_list_add(&changing->open, bare[i], err));
+	}
+	return COF_OK;
+}
+
 /* ---- the list ---- */
+
+/* A line for each of these mount points, or none. */
+static cof_result rewrite_bare(char *const mounts[], bool closed, struct buffer *text,
+			       struct cof_error *err)
+{
+	for (size_t i = 0; mounts[i]; i++) {
+		_cleanup_buffer_ struct buffer next = { 0 };
+
+		TRY(boot_list_set_bare(buffer_span(text), mounts[i], closed, &next, err));
+		buffer_done(text);
+		*text = next;
+		next = (struct buffer){ 0 };
+	}
+	return COF_OK;
+}
 
 /* tab_edit()'s rewrite: a line for each unit, or none. */
 static cof_result rewrite_list(const char *path, struct span before, void *context,
@@ -216,24 +344,40 @@ static cof_result rewrite_list(const char *path, struct span before, void *conte
 		*ret_after = next;
 		next = (struct buffer){ 0 };
 	}
+	TRY(rewrite_bare(changing->close, true, ret_after, err));
+	return rewrite_bare(changing->open, false, ret_after, err);
+}
+
+/* Sets or clears the flag of all of them. A folder that is gone needs no flag cleared. */
+static cof_result set_flags(char *const mounts[], bool closed, struct cof_error *err)
+{
+	for (size_t i = 0; mounts[i]; i++) {
+		if (!closed && bare_look(mounts[i]) == BARE_MISSING)
+			continue;
+		TRY(bare_set(mounts[i], closed, err));
+		TRY(fault_point("boot/bare", err));
+	}
 	return COF_OK;
 }
 
-/* Writes the list and has systemd read it. */
+/* Writes the list and has systemd read it. The list names a flag before it is set, and until it is
+ * cleared. */
 static cof_result apply(struct changing *changing, struct cof_error *err)
 {
 	struct boot *boot = changing->boot;
+	bool changed = changing->close[0] || changing->open[0];
 	_cleanup_free_ char *folder = NULL;
-	bool changed = false;
 
 	for (size_t i = 0; i < changing->count; i++)
 		changed |= changing->results[i].changed &&
 			   changing->results[i].error.code == COF_E_NONE;
+	TRY(set_flags(changing->open, false, err));
 	if (changed) {
 		TRY(path_format(&folder, err, "%s/etc/coffer", boot->paths->root));
 		TRY(folder_make(folder, 0755, err));
 		TRY(tab_edit(boot->path, &list_file, rewrite_list, changing, err));
 	}
+	TRY(set_flags(changing->close, true, err));
 	/* Also where nothing changed: a run before may have been cut off here. */
 	if (boot->bus)
 		TRY(cof_explain(bus_reload(boot->bus, err), err, "systemctl daemon-reload",
@@ -258,6 +402,7 @@ static cof_result first_failure(const struct boot_result results[], size_t count
 /* From the plan to the results. */
 static cof_result finish(struct changing *changing, bool dry_run, struct cof_error *err)
 {
+	TRY(plan_bare(changing, err));
 	for (size_t i = 0; i < changing->count; i++) {
 		struct boot_result *result = &changing->results[i];
 
@@ -287,7 +432,9 @@ cof_result boot_add(struct boot *boot, const char *const units[], size_t count,
 		    const char *const mounts[], bool dry_run, struct boot_result results[],
 		    struct cof_error *err)
 {
-	struct changing changing = { boot, results, count, true };
+	_cleanup_(changing_done) struct changing changing = {
+		.boot = boot, .results = results, .count = count, .adds = true
+	};
 
 	for (size_t i = 0; i < count; i++) {
 		(void)snprintf(results[i].unit, sizeof(results[i].unit), "%s", units[i]);
@@ -321,7 +468,9 @@ static cof_result plan_remove(const struct boot *boot, const char *typed,
 cof_result boot_remove(struct boot *boot, const char *const units[], size_t count, bool dry_run,
 		       struct boot_result results[], struct cof_error *err)
 {
-	struct changing changing = { boot, results, count, false };
+	_cleanup_(changing_done) struct changing changing = { .boot = boot,
+							      .results = results,
+							      .count = count };
 
 	for (size_t i = 0; i < count; i++) {
 		(void)snprintf(results[i].unit, sizeof(results[i].unit), "%s", units[i]);

@@ -133,7 +133,9 @@ const struct cli_verb cli_verb_boot_add = {
 		"Without --for it waits for every file system of /etc/fstab that lies on a volume "
 		"of the vault, also one that is added later. The service stays enabled or disabled "
 		"as it is: what it waits for is in /etc/coffer/boot.list, from which a generator "
-		"makes drop-ins at each boot. A service that runs goes on running.\n\n"
+		"makes drop-ins at each boot. A service that runs goes on running. The empty "
+		"folders below the mount points are made immutable, so that nothing is written "
+		"there while a volume is closed.\n\n"
 		"UNIT is a service (mysql is mysql.service), socket, timer or path, or an init "
 		"script under systemd. Units that are needed to reach the machine, or by coffer "
 		"itself, are refused.",

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import rig
-from rig import DAMAGED, DONE, NO_DEVICE, REFUSED, USAGE
+from rig import DAMAGED, DONE, NO_DEVICE, REFUSED, USAGE, tool
 
 from test_crash import chosen, points_of
 
@@ -163,6 +163,94 @@ def test_line_of_fstab_that_stops_a_boot_is_warned_of(boot):
     boot.fstab.write_text(boot.fstab.read_text().replace("noauto", "defaults"))
     assert "needs nofail or noauto" in boot.run("boot", "add", "db").out
     assert "stops at /srv/a/deep" in boot.run("boot", "status", "--json").json["warnings"][0]
+
+
+@pytest.fixture
+def bare_places(boot):
+    """Real folders of a file system that knows the immutable flag."""
+    folder = boot.folder / "fs"
+    image = boot.folder / "image"
+    with open(image, "wb") as file:
+        file.truncate(4 << 20)
+    tool("mkfs.ext4", "-q", image)
+    with rig.mounted(image, folder, "-o", "loop"):
+        places = [folder / name for name in ("a", "b c")]
+        for place in places:
+            place.mkdir()
+        boot.fstab.write_text("".join(
+            f"/dev/mapper/enc-{name} {str(place).replace(' ', chr(92) + '040')} ext4 nofail 0 2\n"
+            for name, place in zip("ab", places)))
+        yield places
+        for place in places:
+            tool("chattr", "-i", place, check=False)
+
+
+def is_immutable(path):
+    return "i" in tool("lsattr", "-d", path).stdout.split()[0]
+
+
+def test_bare_mount_points_take_no_files_until_nobody_waits(boot, bare_places):
+    boot.run("boot", "add", "db", "web")
+    assert all(map(is_immutable, bare_places))
+    assert boot.run("boot", "list", "--json").json["bare"] == list(map(str, bare_places))
+    with pytest.raises(PermissionError):
+        (bare_places[0] / "file").touch()
+    boot.run("boot", "remove", "web")
+    assert all(map(is_immutable, bare_places))
+    boot.run("boot", "remove", "db")
+    assert not any(map(is_immutable, bare_places))
+    assert not boot.list.exists()
+
+
+def test_bare_mount_point_is_reached_below_what_is_mounted(boot, bare_places):
+    with rig.mounted("tmpfs", bare_places[0], "-t", "tmpfs"):
+        boot.run("boot", "add", "db")
+        (bare_places[0] / "file").touch()
+    assert is_immutable(bare_places[0]) and not list(bare_places[0].iterdir())
+    with rig.mounted("tmpfs", bare_places[0], "-t", "tmpfs"):
+        boot.run("boot", "remove", "db")
+    assert not is_immutable(bare_places[0])
+
+
+def test_bare_mount_point_with_files_or_the_users_own_flag_is_left_alone(boot, bare_places):
+    (bare_places[0] / "file").touch()
+    tool("chattr", "+i", bare_places[1])
+    result = boot.run("boot", "add", "db")
+    assert "holds files of its own" in result.out and not is_immutable(bare_places[0])
+    assert boot.run("boot", "list", "--json").json["bare"] == []
+    boot.run("boot", "remove", "db")
+    assert is_immutable(bare_places[1])
+
+
+def test_dry_run_sets_no_flag(boot, bare_places):
+    boot.run("boot", "add", "db", "--dry-run")
+    assert not any(map(is_immutable, bare_places))
+
+
+def test_fewer_mount_points_give_up_the_others(boot, bare_places):
+    boot.run("boot", "add", "db")
+    boot.run("boot", "add", "db", "--for", bare_places[1])
+    assert [is_immutable(place) for place in bare_places] == [False, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["kill", "fail"])
+def test_flags_are_never_forgotten(boot, bare_places, fault):
+    points = points_of(boot.run("boot", "add", "db", fault="list"))
+    for number in chosen(points):
+        boot.run("boot", "remove", "db")
+        boot.run("boot", "add", "db", fault=f"{fault}:#{number}", expect=None)
+        # Whatever the first run has left, the list knows of it.
+        closed = [str(place) for place in bare_places if is_immutable(place)]
+        assert set(closed) <= set(boot.run("boot", "list", "--json").json["bare"])
+        boot.run("boot", "add", "db")
+        assert all(map(is_immutable, bare_places))
+    points = points_of(boot.run("boot", "remove", "db", fault="list"))
+    for number in chosen(points):
+        boot.run("boot", "add", "db")
+        boot.run("boot", "remove", "db", fault=f"{fault}:#{number}", expect=None)
+        boot.run("boot", "remove", "db")
+        assert not any(map(is_immutable, bare_places))
 
 
 @pytest.mark.slow

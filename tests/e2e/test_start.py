@@ -55,7 +55,7 @@ class Server:
         self.fstab.write_text(self.lines)
         self.coffer.crypttab.write_text(self.crypttab)
         shutil.rmtree(self.coffer.root / "etc/init.d", ignore_errors=True)
-        (self.coffer.root / "etc/coffer/boot.list").unlink(missing_ok=True)
+        self.coffer.run("boot", "remove", "db", "web")
         self.log.unlink(missing_ok=True)
         for left in (*self.coffer.folder.glob("*.up"), *self.coffer.folder.glob("*.fail")):
             left.unlink()

@@ -95,7 +95,7 @@ vm_kernel() {
 # Debian packages of the guest that boots systemd: what the program links to, and what tests use.
 VM_DEBIAN_PACKAGES=systemd-sysv,udev,kmod,cryptsetup-bin,dmsetup,e2fsprogs,fuse3,util-linux,mount,\
 procps,libcryptsetup12,libssl3,libsqlite3-0,libblkid1,libmount1,libsmartcols1,libudev1,libsystemd0,\
-libfuse3-3,libjson-c5,libinih1
+libfuse3-3,libjson-c5,libinih1,libsgutils2-1.46-2
 
 # The machine's own Debian sources, so that the guest comes from where its packages come from.
 # shellcheck disable=SC2016
