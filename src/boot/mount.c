@@ -47,7 +47,10 @@ static cof_result find_source(const struct boot *boot, const struct boot_mount *
 static cof_result check_fs(const struct boot_mount *mount, const char *source, bool *ret_corrected,
 			   struct cof_error *err)
 {
-	const char *const argv[] = { "fsck", "-T", "-M", "-p", "-t", mount->type, source, NULL };
+	/* Of no type it finds out itself. */
+	bool known = strcmp(mount->type, "auto") != 0;
+	const char *const argv[] = { "fsck",	  "-T", "-M", "-p", source, known ? "-t" : NULL,
+				     mount->type, NULL };
 	cof_result failed;
 	int status;
 

@@ -48,7 +48,7 @@ class Server:
         self.names = [disk.volume for disk in self.disks]
         # The inner one comes first, as people have it.
         self.lines = (f"/dev/mapper/{self.names[1]} {self.inner} ext4 nofail 0 2\n"
-                      f"/dev/mapper/{self.names[0]} {self.outer} ext4 noauto,nodev 0 2\n")
+                      f"/dev/mapper/{self.names[0]} {self.outer} auto noauto,nodev 0 2\n")
         self.crypttab = coffer.crypttab.read_text()
 
     def reset(self):
