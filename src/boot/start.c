@@ -16,14 +16,33 @@
 
 /* ---- volumes ---- */
 
-/* Notes that the stored key has opened the header, by which a stop knows it without the vault. */
+/* Notes that the stored key opens the header, by which a stop knows it without the vault. Without
+ * the note a stop asks for the vault. */
 static void note_proof(const struct boot_work *work, const struct disk_open_state *state)
 {
+	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
+	_cleanup_(volume_key_freep) struct volume_key *volume_key = NULL;
 	_cleanup_buffer_ struct buffer copy = { 0 };
+	bool found = false;
 
-	if (!cof_failed(luks_copy_header(state->source, &copy, NULL)))
+	if (!cof_failed(disk_key(work->vault, state->name, &key, &found, NULL)) && found &&
+	    !cof_failed(luks_unlock(state->source, NULL, key, LUKS_ANY_SLOT, &volume_key, NULL,
+				    NULL)) &&
+	    !cof_failed(luks_copy_header(state->source, &copy, NULL)))
 		cof_ignore(disk_proof_write(work->vault, work->boot->paths, state->name,
 					    buffer_span(&copy), NULL));
+}
+
+/* A volume that is open: systemd may have waited for the key since the boot, and have opened it as
+ * soon as the vault was unlocked. */
+static cof_result keep_open(const struct boot_work *work, const struct disk_open_state *state,
+			    struct boot_step *step)
+{
+	if (!work->vault || work->dry_run || disk_proof_exists(work->boot->paths, state->name))
+		return COF_OK;
+	note_proof(work, state);
+	step->changed = work->boot->bus != NULL;
+	return COF_OK;
 }
 
 /* Has systemd open it, where systemd has a unit for it. The key server gives it the key. */
@@ -79,7 +98,7 @@ static cof_result start_volume(const struct boot_work *work, const struct boot_v
 	TRY(disk_state_of(work->boot->paths, volume->name, &state, err));
 	step->state = "open";
 	if (state.open)
-		return COF_OK;
+		return keep_open(work, &state, step);
 	TRY(cof_explain(find_source(volume->source, err), err,
 			"attach the disk, then the same again", "the volume %s cannot be opened",
 			volume->name));
