@@ -30,6 +30,7 @@ enum disk_work {
 	DISK_WORK_DESTROY,
 	DISK_WORK_ENCRYPT,
 	DISK_WORK_REKEY,
+	DISK_WORK_DECRYPT,
 };
 
 /**

@@ -16,6 +16,7 @@
 /* Names of events in the audit log, beside those of audit.h. */
 #define AUDIT_DISK_ENCRYPT "disk.encrypt"
 #define AUDIT_DISK_REKEY   "disk.rekey"
+#define AUDIT_DISK_DECRYPT "disk.decrypt"
 
 /** enum disk_change_action - what the verb comes down to */
 enum disk_change_action {
@@ -102,5 +103,23 @@ cof_result disk_rekey_plan(struct vault *vault, const struct paths *paths, const
 cof_result disk_rekey_run(struct vault *vault, const struct paths *paths,
 			  struct disk_change_plan *plan, struct progress *progress,
 			  struct cof_error *err);
+
+/* ---- decrypt ---- */
+
+/** disk_decrypt_plan() - look at a disk of the vault and decide; changes nothing.
+ * @typed: volume or device. Otherwise as disk_rekey_plan() */
+cof_result disk_decrypt_plan(struct vault *vault, const char *typed,
+			     struct disk_change_plan *ret_plan, struct cof_error *err);
+
+/**
+ * disk_decrypt_run() - do what was planned
+ *
+ * Noted in the vault → header copy → header in a file of the vault's folder → data, step by step →
+ * compared with what they were → crypttab line gone → key and copies out of the vault. Fault points
+ * "decrypt/...". Fails: the disk's failure; COF_E_FAILED (stopped by a signal)
+ */
+cof_result disk_decrypt_run(struct vault *vault, const struct paths *paths,
+			    struct disk_change_plan *plan, struct progress *progress,
+			    struct cof_error *err);
 
 #endif

@@ -201,7 +201,7 @@ static cof_result finish(struct encrypting *encrypting, struct cof_error *err)
 	struct changing *changing = &encrypting->changing;
 
 	say_step(encrypting, "comparing the data with what they were");
-	TRY(disk_compare_samples(changing, err));
+	TRY(disk_compare_samples(changing, changing->key, err));
 	TRY(changing_point(changing, "compared", err));
 	if (changing->disk->crypttab)
 		TRY(crypttab_edit(changing->paths->crypttab, set_line, encrypting, err));

@@ -35,29 +35,6 @@ void disk_change_plan_done(struct disk_change_plan *plan)
 	*plan = (struct disk_change_plan){ 0 };
 }
 
-/* The device of a disk that was named: with its header, else with its stable name. */
-static cof_result find_by_name(const struct disk *disk, struct device **ret_device,
-			       struct cof_error *err)
-{
-	_cleanup_(disk_finder_done) struct disk_finder finder = { 0 };
-	const struct device *found = NULL;
-	struct cof_error failure = { 0 };
-	cof_result looked;
-
-	TRY(disk_finder_init(&finder, err));
-	looked = disk_finder_find(&finder, disk, &found, &failure);
-	/* In the middle of the work there may be no header yet. */
-	for (size_t i = 0; i < finder.devices.count && looked.code == COF_E_FORMAT; i++)
-		if (disk_has_stable_name(disk, finder.devices.items[i]))
-			found = finder.devices.items[i];
-	if (found)
-		return device_by_number(found->number, ret_device, err);
-	cof_ignore(cof_raise(err, failure.code, disk->name, "%s", failure.text));
-	cof_error_try(err, "coffer disk %s DEV, with the device it was begun on",
-		      disk_work_verb(disk));
-	return looked;
-}
-
 /* Finds the device that was typed, and the record that speaks of it. */
 static cof_result find(const struct planning *planning, const char *typed,
 		       struct disk_change_plan *plan, const struct disk **ret_known,
@@ -67,7 +44,7 @@ static cof_result find(const struct planning *planning, const char *typed,
 	const char *name = planning->spec->name;
 
 	if (known) {
-		TRY(find_by_name(known, &plan->device, err));
+		TRY(changing_find_device(known, &plan->device, err));
 	} else {
 		TRY(disk_device_find(typed, &plan->device, err));
 		known = disk_set_of_device(planning->set, plan->device);

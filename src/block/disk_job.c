@@ -186,6 +186,42 @@ cof_result changing_end(struct changing *changing, struct cof_error *err)
 	return vault_commit(changing->vault, writes, 3, err);
 }
 
+cof_result changing_find_device(const struct disk *disk, struct device **ret_device,
+				struct cof_error *err)
+{
+	_cleanup_(disk_finder_done) struct disk_finder finder = { 0 };
+	const struct device *found = NULL;
+	struct cof_error failure = { 0 };
+	cof_result looked;
+
+	TRY(disk_finder_init(&finder, err));
+	looked = disk_finder_find(&finder, disk, &found, &failure);
+	/* In the middle of the work there may be no header yet. */
+	for (size_t i = 0; i < finder.devices.count && looked.code == COF_E_FORMAT; i++)
+		if (disk_has_stable_name(disk, finder.devices.items[i]))
+			found = finder.devices.items[i];
+	if (found)
+		return device_by_number(found->number, ret_device, err);
+	cof_ignore(cof_raise(err, failure.code, disk->name, "%s", failure.text));
+	cof_error_try(err, "coffer disk %s DEV, with the device it was begun on",
+		      disk_work_verb(disk));
+	return looked;
+}
+
+cof_result changing_forget(struct changing *changing, struct cof_error *err)
+{
+	_cleanup_(record_freep) struct record *copy = NULL;
+	struct vault_write writes[3] = { { .record = changing->record, .remove = true },
+					 { .record = changing->journal, .remove = true } };
+	size_t count = 2;
+	bool found;
+
+	TRY(vault_get(changing->vault, DISK_HEADER_KIND, changing->disk->name, &copy, &found, err));
+	if (found)
+		writes[count++] = (struct vault_write){ .record = copy, .remove = true };
+	return vault_commit(changing->vault, writes, count, err);
+}
+
 /* Makes the header as it is at this moment the newest copy. */
 static cof_result copy_header(struct changing *changing, struct cof_error *err)
 {
@@ -193,7 +229,7 @@ static cof_result copy_header(struct changing *changing, struct cof_error *err)
 	_cleanup_buffer_ struct buffer copy = { 0 };
 	struct vault_write write = { 0 };
 
-	TRY(luks_copy_header(changing->node, &copy, err));
+	TRY(luks_copy_header(changing->header ? changing->header : changing->node, &copy, err));
 	TRY(copy_record(changing, buffer_span(&copy), &record, err));
 	write.record = record;
 	return vault_commit(changing->vault, &write, 1, err);
@@ -240,7 +276,7 @@ cof_result changing_run(struct changing *changing, const char *mapping, const ch
 
 	progress_step(changing->progress, 0, changing->disk->name, step);
 	interrupt_begin(&interrupt);
-	TRY(luks_reencrypt_run(changing->node, NULL, mapping, changing->key, on_step, changing,
-			       err));
+	TRY(luks_reencrypt_run(changing->node, changing->header, mapping, changing->key, on_step,
+			       changing, err));
 	return changing_point(changing, "run", err);
 }

@@ -14,7 +14,8 @@
 /** enum job_stage - which steps have been taken for good */
 enum job_stage {
 	JOB_NOTED,   /* the records are there, and nothing else is */
-	JOB_DRAFTED, /* encrypt: the header's copy is in the vault, the data's beginning copied */
+	JOB_DRAFTED, /* encrypt: the header's copy is in the vault, the data's beginning copied;
+		      * decrypt: the header's copy is in the vault */
 	JOB_RUNNING, /* the header that describes the change is in its place */
 };
 
@@ -46,6 +47,7 @@ struct json *disk_job_to_meta(const struct disk_job *job);
  * @work:    which of the verbs
  * @disk:    the facts; borrowed from the plan
  * @node:    the device
+ * @header:  decrypt: the file that says where the data are; NULL: the device itself
  * @record:  the disk's; owned; NULL before it is made
  * @journal: the job's; owned; NULL before it is made
  * @key:     as the vault has it; owned
@@ -58,6 +60,7 @@ struct changing {
 	enum disk_work work;
 	struct disk *disk;
 	const char *node;
+	const char *header;
 	struct disk_job job;
 	struct record *record;
 	struct record *journal;
@@ -84,6 +87,18 @@ cof_result changing_store(struct changing *changing, struct span copy, struct co
  * Fails as vault_commit() */
 cof_result changing_end(struct changing *changing, struct cof_error *err);
 
+/** changing_forget() - the disk is none any more: its key, header copies and job are removed, with
+ * their history. Fails as vault_commit() */
+cof_result changing_forget(struct changing *changing, struct cof_error *err);
+
+/**
+ * changing_find_device() - the device of a disk: with its header, or in the middle of the work with
+ * its stable name
+ * @ret_device: caller owns. Fails: as disk_finder_find()
+ */
+cof_result changing_find_device(const struct disk *disk, struct device **ret_device,
+				struct cof_error *err);
+
 /** changing_point() - fault_point() called "encrypt/NAME", by the verb */
 cof_result changing_point(const struct changing *changing, const char *name, struct cof_error *err);
 
@@ -105,9 +120,10 @@ cof_result changing_run(struct changing *changing, const char *mapping, const ch
 cof_result disk_samples(const char *node, const struct slot_secret *key, uint64_t data_bytes,
 			char out[static JOB_PROOF_CHARS + 1], struct cof_error *err);
 
-/** disk_compare_samples() - that the data behind the header are those of which the job has the
- * proof. Fails: COF_E_FAILED (they are not), as disk_samples() */
-cof_result disk_compare_samples(const struct changing *changing, struct cof_error *err);
+/** disk_compare_samples() - that the data are those of which the job has the proof; @key as
+ * disk_samples() takes it. Fails: COF_E_FAILED (they are not), as disk_samples() */
+cof_result disk_compare_samples(const struct changing *changing, const struct slot_secret *key,
+				struct cof_error *err);
 
 /** enum head_state - the beginning of a device on which a header is to replace plain data */
 enum head_state {

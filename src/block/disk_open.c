@@ -268,7 +268,9 @@ static cof_result open_one(struct opening *opening, size_t index, struct disk_re
 	if (!opening->spec->force)
 		TRY(refuse_half_destroyed(disk, err));
 	progress_step(opening->progress, index, disk->name, "unlocking");
-	if (disk_is_changing(disk) && !opening->spec->force)
+	if (disk_is_changing(disk) &&
+	    (!opening->spec->force ||
+	     cof_failed(disk_finder_find(opening->finder, disk, &device, NULL))))
 		return disk_refuse_changing(disk, err);
 	TRY(disk_finder_find(opening->finder, disk, &device, err));
 	TRY(refuse_changing(opening, disk, device->node, err));

@@ -15,6 +15,7 @@ static const char *const work_states[] = {
 	[DISK_WORK_FORMAT] = "formatting",  [DISK_WORK_ADOPT] = "adopting",
 	[DISK_WORK_DESTROY] = "destroying", [DISK_WORK_ENCRYPT] = "encrypting",
 	[DISK_WORK_REKEY] = "rekeying",
+	[DISK_WORK_DECRYPT] = "decrypting",
 };
 
 /* Copies a text of @meta; missing is "". */
@@ -165,11 +166,13 @@ static const struct {
 	[DISK_WORK_DESTROY] = { "half-destroyed", "destroyed", "destroy" },
 	[DISK_WORK_ENCRYPT] = { "half-encrypted", "encrypted", "encrypt" },
 	[DISK_WORK_REKEY] = { "half-rekeyed", "given a new volume key", "rekey" },
+	[DISK_WORK_DECRYPT] = { "half-decrypted", "decrypted", "decrypt" },
 };
 
 bool disk_is_changing(const struct disk *disk)
 {
-	return !disk->ready && (disk->work == DISK_WORK_ENCRYPT || disk->work == DISK_WORK_REKEY);
+	return !disk->ready && (disk->work == DISK_WORK_ENCRYPT || disk->work == DISK_WORK_REKEY ||
+				disk->work == DISK_WORK_DECRYPT);
 }
 
 cof_result disk_refuse_changing(const struct disk *disk, struct cof_error *err)

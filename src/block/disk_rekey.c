@@ -154,8 +154,8 @@ static cof_result note(struct rekeying *rekeying, struct cof_error *err)
 	return changing_point(changing, "noted", err);
 }
 
-/* Step 2: a digest of the data, where nobody can change them meanwhile; then the new volume key in a
- * keyslot, and the header ready to change to it. */
+/* Step 2: a digest of the data, where nobody can change them meanwhile; then the new volume key in
+ * a keyslot, and the header ready to change to it. */
 static cof_result begin(struct rekeying *rekeying, struct cof_error *err)
 {
 	struct changing *changing = &rekeying->changing;
@@ -187,7 +187,7 @@ static cof_result finish(struct rekeying *rekeying, struct cof_error *err)
 	progress_step(changing->progress, 0, changing->disk->name,
 		      "comparing the data with what they were");
 	if (!rekeying->mapping)
-		TRY(disk_compare_samples(changing, err));
+		TRY(disk_compare_samples(changing, changing->key, err));
 	TRY(changing_point(changing, "compared", err));
 	TRY(changing_end(changing, err));
 	if (rekeying->mapping)

@@ -89,13 +89,14 @@ cof_result disk_samples(const char *node, const struct slot_secret *key, uint64_
 	return COF_OK;
 }
 
-cof_result disk_compare_samples(const struct changing *changing, struct cof_error *err)
+cof_result disk_compare_samples(const struct changing *changing, const struct slot_secret *key,
+				struct cof_error *err)
 {
 	char now[JOB_PROOF_CHARS + 1];
 
 	if (!changing->job.proof[0])
 		return COF_OK;
-	TRY(disk_samples(changing->node, changing->key, changing->job.data_bytes, now, err));
+	TRY(disk_samples(changing->node, key, changing->job.data_bytes, now, err));
 	if (strcmp(now, changing->job.proof) == 0)
 		return COF_OK;
 	cof_ignore(cof_raise(err, COF_E_FAILED, changing->disk->name,
@@ -104,6 +105,8 @@ cof_result disk_compare_samples(const struct changing *changing, struct cof_erro
 			     PIECES));
 	cof_error_cause(err, "somebody wrote to %s meanwhile, or the device loses what is written",
 			changing->node);
+	if (!key)
+		return (cof_result){ COF_E_FAILED };
 	cof_error_try(err,
 		      "coffer disk open %s --force --read-only, to look at them; without "
 		      "--read-only it takes them as they are",

@@ -39,6 +39,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_disk_adopt,
 	&cli_verb_disk_encrypt,
 	&cli_verb_disk_rekey,
+	&cli_verb_disk_decrypt,
 	&cli_verb_disk_open,
 	&cli_verb_disk_close,
 	&cli_verb_disk_destroy,

@@ -42,6 +42,7 @@ extern const struct cli_verb cli_verb_disk_format;
 extern const struct cli_verb cli_verb_disk_adopt;
 extern const struct cli_verb cli_verb_disk_encrypt;
 extern const struct cli_verb cli_verb_disk_rekey;
+extern const struct cli_verb cli_verb_disk_decrypt;
 extern const struct cli_verb cli_verb_disk_open;
 extern const struct cli_verb cli_verb_disk_close;
 extern const struct cli_verb cli_verb_disk_destroy;

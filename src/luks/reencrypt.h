@@ -72,6 +72,19 @@ cof_result luks_encrypt_wipe_head(const char *device, struct cof_error *err);
 cof_result luks_rekey_begin(const char *device, const struct slot_secret *secret,
 			    struct cof_error *err);
 
+/**
+ * luks_decrypt_begin() - copy the beginning of the data, encrypted as it is, over the header at the
+ * beginning of the device, and make a detached header ready to decrypt them all
+ * @header: a file with a whole copy of the header; from now on it is what tells where the data are
+ * @secret: opens it
+ *
+ * As long as luks_reencrypt_run() was not called the data behind the header on the device are as
+ * they were, so that with a new copy in @header this can be done again. Durable on return.
+ * Fails: COF_E_KEY, COF_E_BUSY, COF_E_FORMAT, COF_E_UNSUPPORTED (LUKS1), COF_E_IO, COF_E_NOMEM
+ */
+cof_result luks_decrypt_begin(const char *device, const char *header,
+			      const struct slot_secret *secret, struct cof_error *err);
+
 /** luks_reencrypt_visit - called after each step, which is durable. A failure stops the run there,
  * in a clean state, and is passed up */
 typedef cof_result (*luks_reencrypt_visit)(uint64_t done_bytes, uint64_t total_bytes, void *context,

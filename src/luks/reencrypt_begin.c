@@ -199,3 +199,30 @@ cof_result luks_rekey_begin(const char *device, const struct slot_secret *secret
 		return luks_raise(context, status, err, "its volume key cannot be changed");
 	return luks_sync(device, err);
 }
+
+cof_result luks_decrypt_begin(const char *device, const char *header,
+			      const struct slot_secret *secret, struct cof_error *err)
+{
+	_cleanup_context_ struct luks_context *context = NULL;
+	struct crypt_params_reencrypt params = {
+		.mode = CRYPT_REENCRYPT_DECRYPT,
+		.direction = CRYPT_REENCRYPT_FORWARD,
+		.resilience = "datashift-checksum",
+		.hash = "sha256",
+		.flags = CRYPT_REENCRYPT_INITIALIZE_ONLY | CRYPT_REENCRYPT_MOVE_FIRST_SEGMENT,
+	};
+	int status;
+
+	TRY(luks_context_load_to_write(device, header, true, &context, err));
+	ENSURE(context->on_disk.version == 2, err, COF_E_UNSUPPORTED, device,
+	       "has a LUKS1 header: only LUKS2 can be decrypted where it is");
+	params.data_shift = crypt_get_data_offset(context->cd);
+	status = crypt_reencrypt_init_by_passphrase(
+		context->cd, NULL, (const char *)secret->secret.data, secret->secret.len,
+		CRYPT_ANY_SLOT, CRYPT_ANY_SLOT, NULL, NULL, &params);
+	if (status < 0)
+		return luks_raise(context, status, err, "%s cannot be decrypted where it is",
+				  device);
+	TRY(luks_sync(header, err));
+	return luks_sync(device, err);
+}

@@ -94,11 +94,27 @@ static bool same_text(const struct walk *walk, const char *key)
 /* Whether the data are, as a whole, what they become. */
 static bool is_done(const struct walk *walk)
 {
-	return walk->live_count == 1 && walk->live_segment && walk->final_segment && walk->digest &&
-	       same_text(walk, "type") && same_text(walk, "offset") && same_text(walk, "size") &&
-	       same_text(walk, "encryption") && same_text(walk, "iv_tweak") &&
+	const char *type = json_get_text(walk->final_segment, "type");
+
+	if (walk->live_count != 1 || !walk->live_segment || !walk->final_segment ||
+	    !same_text(walk, "type") || !same_text(walk, "offset") || !same_text(walk, "size"))
+		return false;
+	/* Plain data have neither a key nor sectors. */
+	if (strcmp(type, "linear") == 0)
+		return true;
+	return walk->digest && same_text(walk, "encryption") && same_text(walk, "iv_tweak") &&
 	       json_get_uint(walk->live_segment, "sector_size", 0) ==
 		       json_get_uint(walk->final_segment, "sector_size", 1);
+}
+
+/* Whether plain data were set aside: encrypting copies the beginning of them to the end of the
+ * device. Decrypting sets encrypted ones aside, which have become data where they are. */
+static bool is_plain_aside(const struct walk *walk)
+{
+	const char *aside = json_get_text(walk->aside, "type");
+	const char *live = json_get_text(walk->live_segment, "type");
+
+	return aside && strcmp(aside, "linear") == 0 && strcmp(live, "crypt") == 0;
 }
 
 /* What copying the metadata needs. */
@@ -239,7 +255,7 @@ cof_result reencrypt_end_parse(struct span json, const char *subject, struct ree
 	json_each(json_get(root, "keyslots"), visit_keyslot, &walk);
 	json_each(json_get(root, "digests"), visit_digest, &walk);
 	end.done = is_done(&walk);
-	if (end.done && walk.aside) {
+	if (end.done && is_plain_aside(&walk)) {
 		TRY(number_of(walk.aside, "offset", subject, &end.aside_offset_bytes, err));
 		TRY(number_of(walk.aside, "size", subject, &end.aside_bytes, err));
 	}

@@ -16,6 +16,8 @@
 #define ASIDE	    ",\"3\":{\"type\":\"linear\",\"flags\":[\"backup-moved-segment\"]"
 #define ASIDE_PLACE ",\"offset\":\"67108864\",\"size\":\"16777216\""
 #define SCRATCH	    "\"1\":{\"type\":\"reencrypt\",\"mode\":\"encrypt\"}"
+#define ASIDE_CRYPT ",\"3\":" CRYPT ",\"flags\":[\"backup-moved-segment\"]}"
+#define PLAIN	    "{\"type\":\"linear\",\"offset\":\"0\",\"size\":\"dynamic\""
 #define SLOT_0	    "{\"keyslots\":{\"0\":{\"type\":\"luks2\"}"
 #define SLOTS	    SLOT_0 "," SCRATCH "},\"tokens\":{},"
 #define REKEY_SLOTS SLOT_0 ",\"2\":{\"type\":\"luks2\"}," SCRATCH "},"
@@ -121,6 +123,19 @@ static void test_end_leaves_a_plain_header_alone(void **state)
 	assert_false(end.done);
 }
 
+/* What decrypting has set aside lies where data are now: it must not be overwritten. */
+static void test_end_of_decryption_has_nothing_aside(void **state)
+{
+	_cleanup_(reencrypt_end_done) struct reencrypt_end end = { 0 };
+
+	(void)state;
+	parse(SLOTS "\"segments\":{\"0\":" PLAIN "}" WAS_CRYPT ",\"2\":" PLAIN
+		    ",\"flags\":[\"backup-final\"]}" ASIDE_CRYPT STILL_OLD NOT_YET_NEW "}" CONFIG,
+	      &end);
+	assert_true(end.done);
+	assert_int_equal(end.aside_bytes, 0);
+}
+
 static void test_end_refuses_data_aside_without_a_place(void **state)
 {
 	_cleanup_(reencrypt_end_done) struct reencrypt_end end = { 0 };
@@ -150,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_end_leaves_alone_what_has_just_begun),
 		cmocka_unit_test(test_end_leaves_alone_what_is_in_the_middle),
 		cmocka_unit_test(test_end_leaves_a_plain_header_alone),
+		cmocka_unit_test(test_end_of_decryption_has_nothing_aside),
 		cmocka_unit_test(test_end_refuses_data_aside_without_a_place),
 		cmocka_unit_test(test_end_refuses_what_is_no_json),
 	};
