@@ -68,7 +68,7 @@ static cof_result check_tape(const struct labelling *work, struct cof_error *err
 /* Whether the volume has all that labelling gives. */
 static bool is_done(const struct labelling *work)
 {
-	return work->record && work->volume.ready && !cli_flag(work->call, "rotate") &&
+	return work->record && work->volume.ready && !cli_flag(work->call, "new-key") &&
 	       !cli_flag(work->call, "reuse");
 }
 
@@ -231,7 +231,7 @@ const struct cli_verb cli_verb_tape_label = {
 		"and so is the time to load the key.\n\n"
 		"A tape that holds data of another volume or program is refused, unless --reuse "
 		"says that it may go; so is another cartridge for a volume that has one. A volume "
-		"that is labelled already is left as it is; --rotate gives it a new key, and what "
+		"that is labelled already is left as it is; --new-key gives it a new key, and what "
 		"was written before stays readable with the old one.\n\n"
 		"The policy says what happens where a volume cannot be encrypted: must, the "
 		"default, "
@@ -241,7 +241,7 @@ const struct cli_verb cli_verb_tape_label = {
 			TAPE_VOLUME_OPTION,
 			{ "policy", CLI_TEXT, "POLICY",
 			  "must, may or never; must unless told otherwise" },
-			{ "rotate", CLI_FLAG, NULL, "a new key for a volume that has one" },
+			{ "new-key", CLI_FLAG, NULL, "a new key for a volume that has one" },
 			{ "reuse", CLI_FLAG, NULL,
 			  "the tape may be taken from what it was used for" },
 			CLI_UNLOCK_OPTIONS,
@@ -249,7 +249,7 @@ const struct cli_verb cli_verb_tape_label = {
 	.examples =
 		(const struct cli_example[]){
 			{ "coffer tape label nst0 --volume A00001L6", "A new tape." },
-			{ "coffer tape label nst0 --volume A00001L6 --rotate",
+			{ "coffer tape label nst0 --volume A00001L6 --new-key",
 			  "Before it is written anew." },
 			{ 0 },
 		},

@@ -160,12 +160,12 @@ def test_no_tape_no_drive_no_volume(coffer, make_drive):
     tape(coffer, "next", "nst0", secret=False, expect=NO_DEVICE)
 
 
-def test_label_again_does_nothing_and_rotate_keeps_the_old_key(coffer, drive):
+def test_label_again_does_nothing_and_a_new_key_keeps_the_old_key(coffer, drive):
     first = label(coffer)
     assert not label(coffer)["changed"]
     tape(coffer, "load", "nst0", "--volume", "A00001L6")
     drive.write(b"old data")
-    second = label(coffer, "A00001L6", "--rotate")
+    second = label(coffer, "A00001L6", "--new-key")
     assert second["changed"] and second["key"] != first["key"]
     drive.rewind()
     tape(coffer, "load", "nst0")
