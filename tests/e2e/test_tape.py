@@ -447,3 +447,23 @@ def test_a_tape_that_bareos_has_written_stays_readable(coffer, make_drive, place
     # Nothing on the tape names the key, so its barcode does.
     tape(coffer, "load", "nst0")
     assert drive.read() == b"of Bareos"
+
+
+def test_explain_a_drive_after_an_input_output_error(coffer, drive):
+    def explained():
+        return tape(coffer, "explain", "nst0", "--json", secret=False).json
+    assert explained()["next"] == "none"
+    label(coffer)
+    tape(coffer, "load", "nst0", "--volume", "A00001L6")
+    drive.write(b"secret")
+    drive.rewind()
+    assert "sense" not in explained()
+    assert "nothing about keys" in tape(coffer, "explain", "nst0", secret=False).out
+    tape(coffer, "clear", "nst0", secret=False)
+    assert (explained()["sense"], explained()["exit_status"]) == ("07/74/01", WRONG_KEY)
+    label(coffer, "OTHER", "--reuse")
+    tape(coffer, "load", "nst0", "--volume", "OTHER", expect=(DONE, REFUSED))
+    drive.rewind()
+    assert explained()["sense"] == "07/74/03"
+    drive.load(None)
+    assert explained()["sense"] == "02/3A/00"
