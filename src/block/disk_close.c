@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "disk_audit.h"
+#include "disk_owner.h"
 #include "disk_result.h"
 #include "usage.h"
 
@@ -179,6 +180,19 @@ static cof_result refuse_keyless(const struct closing *closing, const struct dis
 	return (cof_result){ COF_E_REFUSED };
 }
 
+/* What belongs to a service is left to it: it proves and closes in its own order. */
+static cof_result refuse_owned(const struct closing *closing, const struct disk_open_state *state,
+			       struct cof_error *err)
+{
+	char command[DISK_OWNER_CHARS];
+
+	if (closing->spec->force || !disk_owner_read(closing->paths, state->name, command))
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_REFUSED, state->name, "belongs to a service"));
+	cof_error_try(err, "%s; --force closes the volume alone, and proves nothing", command);
+	return (cof_result){ COF_E_REFUSED };
+}
+
 /* Loss protection: a disk of the vault is closed only if it could be opened again. */
 static cof_result prove(const struct closing *closing, const struct disk_open_state *state,
 			struct disk_result *result, struct cof_error *err)
@@ -238,10 +252,11 @@ static cof_result close_one(const struct closing *closing, const char *typed,
 		(void)snprintf(result->name, sizeof(result->name), "%s", state.name);
 		result->changed = true;
 		result->did = closes ? NULL : "would be closed";
-		return !closes ? COF_OK
-			       : disk_explain_dead(&state,
-						   engine_close(closing->paths, state.name, err),
-						   err);
+		if (!closes)
+			return COF_OK;
+		TRY(disk_explain_dead(&state, engine_close(closing->paths, state.name, err), err));
+		disk_owner_remove(closing->paths, state.name);
+		return COF_OK;
 	}
 	if (!state.open) {
 		describe_not_open(closing, typed, result);
@@ -250,6 +265,7 @@ static cof_result close_one(const struct closing *closing, const char *typed,
 	disk_result_open(result, &state);
 	if (!closing->spec->prove)
 		TRY(refuse_in_use(&state, err));
+	TRY(refuse_owned(closing, &state, err));
 	TRY(prove(closing, &state, result, err));
 	if (closing->spec->dry_run || closing->spec->prove) {
 		result->state = "planned";
@@ -261,6 +277,7 @@ static cof_result close_one(const struct closing *closing, const char *typed,
 	else
 		TRY(luks_deactivate(state.name, err));
 	disk_proof_remove(closing->paths, state.name);
+	disk_owner_remove(closing->paths, state.name);
 	result->state = "closed";
 	result->device[0] = '\0';
 	result->changed = true;

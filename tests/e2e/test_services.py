@@ -227,6 +227,21 @@ def test_stop_needs_the_vault_unless_it_is_forced(coffer, up):
     assert up.look()["avail"] == "down"
 
 
+def test_disk_close_leaves_a_services_volume_to_the_service(coffer, up):
+    tool("umount", up.folder)
+    volume = f"{up.fqdn}-crypt"
+    refused = coffer.run("disk", "close", volume, *coffer.secret(), expect=REFUSED)
+    assert f"coffer service stop {up.path}" in refused.err
+    coffer.run("disk", "close", volume, "--dry-run", *coffer.secret(), expect=REFUSED)
+    assert up.words()["disk#1"] == "up"
+    up.run("stop")
+    up.run("start")
+    tool("umount", up.folder)
+    coffer.run("disk", "close", volume, "--force")
+    assert up.words()["disk#1"] == "down"
+    up.run("stop")
+
+
 # ---- passphrases ----
 
 def test_passphrase_has_the_seeds_form_and_opens_with_cryptsetup(coffer, up, place):

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crypt.h"
+#include "disk_owner.h"
 #include "driver_help.h"
 #include "fault.h"
 #include "file.h"
@@ -55,6 +56,15 @@ cof_result crypt_secret(struct service *service, const struct resource *resource
 	(void)service_path_format(&ret_secret->path, ret_secret->text);
 	(void)secret_key_of_resource(resource->rid, ret_secret->key);
 	return COF_OK;
+}
+
+/* Notes that the volume is the service's to close. */
+static cof_result note_owner(const struct service *service, const char *name, struct cof_error *err)
+{
+	char command[DISK_OWNER_CHARS];
+
+	(void)snprintf(command, sizeof(command), "coffer service stop %s", service->text);
+	return disk_owner_write(service->paths, name, command, err);
 }
 
 /* Where the volume will be, whether it is open or not. */
@@ -164,6 +174,7 @@ static cof_result crypt_start(struct service *service, const struct resource *re
 		cof_error_try(err, "coffer secret restore %s --key %s", secret.text, secret.key);
 		return (cof_result){ COF_E_NOENT };
 	}
+	TRY(note_owner(service, name, err));
 	TRY(cof_explain(
 		disk_open_foreign(service->paths, dev, NULL, key, name, &spec, &result, err), err,
 		NULL, "%s: %s cannot be opened", resource->rid, dev));
