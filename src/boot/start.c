@@ -35,14 +35,13 @@ static void note_proof(const struct boot_work *work, const struct disk_open_stat
 
 /* A volume that is open: systemd may have waited for the key since the boot, and have opened it as
  * soon as the vault was unlocked. */
-static cof_result keep_open(const struct boot_work *work, const struct disk_open_state *state,
-			    struct boot_step *step)
+static void keep_open(const struct boot_work *work, const struct disk_open_state *state,
+		      struct boot_step *step)
 {
 	if (!work->vault || work->dry_run || disk_proof_exists(work->boot->paths, state->name))
-		return COF_OK;
+		return;
 	note_proof(work, state);
 	step->changed = work->boot->bus != NULL;
-	return COF_OK;
 }
 
 /* Has systemd open it, where systemd has a unit for it. The key server gives it the key. */
@@ -97,8 +96,10 @@ static cof_result start_volume(const struct boot_work *work, const struct boot_v
 
 	TRY(disk_state_of(work->boot->paths, volume->name, &state, err));
 	step->state = "open";
-	if (state.open)
-		return keep_open(work, &state, step);
+	if (state.open) {
+		keep_open(work, &state, step);
+		return COF_OK;
+	}
 	TRY(cof_explain(find_source(volume->source, err), err,
 			"attach the disk, then the same again", "the volume %s cannot be opened",
 			volume->name));

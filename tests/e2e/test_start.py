@@ -223,6 +223,15 @@ def test_corrected_errors_are_no_failure_and_others_are(server):
         server.stop()
 
 
+def test_volume_that_others_have_opened_needs_no_passphrase_to_stop(server):
+    server.coffer.open(server.disks[0])
+    for proof in (server.coffer.root / "run/coffer/proof").iterdir():
+        proof.unlink()
+    server.start()
+    server.stop()
+    assert server.is_down()
+
+
 def test_busy_file_system_names_who_uses_it_and_kills_nobody(server):
     server.start()
     with busy(server.inner) as process:
