@@ -7,7 +7,6 @@
 
 #include "disk_result.h"
 #include "doctor.h"
-#include "quantastor.h"
 #include "unlocking.h"
 
 /* Says that what needs the keys was not looked at. */
@@ -94,26 +93,6 @@ cof_result doctor_aside(struct doctor *doctor, struct cof_error *err)
 				  err);
 }
 
-/* Disks of an import that can be undone still, and whose old keys lie about as long. */
-static cof_result advise_imports(struct doctor *doctor, struct cof_error *err)
-{
-	_cleanup_(vault_names_freep) char **names = NULL;
-
-	TRY(vault_names(doctor->gathered.vault, DISK_IMPORT_KIND, &names, err));
-	for (char **name = names; *name; name++) {
-		struct finding import = { .area = AREA_DISKS, .advice = true };
-
-		import.error.code = COF_E_FAILED;
-		(void)snprintf(import.error.subject, sizeof(import.error.subject), "%s", *name);
-		(void)snprintf(import.error.text, sizeof(import.error.text),
-			       "was imported, and its old key file is kept for going back");
-		(void)snprintf(import.error.remedy, sizeof(import.error.remedy),
-			       "coffer import quantastor --done, which removes it; or --undo");
-		TRY(finding_list_add(&import, &doctor->gathered.list, err));
-	}
-	return COF_OK;
-}
-
 /* The devices that have the header of a disk, if there are several, in words. */
 static size_t name_twins(const struct disk_finder *finder, const struct disk *disk, char *out,
 			 size_t room)
@@ -167,7 +146,6 @@ cof_result doctor_attached(struct doctor *doctor, struct cof_error *err)
 	struct finding_list *list = &doctor->gathered.list;
 	char nodes[256];
 
-	TRY(advise_imports(doctor, err));
 	TRY(disk_set_load(doctor->gathered.vault, &set, err));
 	TRY(disk_finder_init(&finder, err));
 	for (size_t i = 0; i < set.count; i++) {

@@ -53,12 +53,10 @@ static cof_result find_newest(const char *folder, struct json **ret_line, bool *
 			      struct cof_error *err)
 {
 	_cleanup_(vault_names_freep) char **names = NULL;
-	size_t count = 0;
+	size_t count;
 
 	*ret_found = false;
-	TRY(audit_files(folder, &names, NULL, err));
-	while (names[count])
-		count++;
+	TRY(audit_files(folder, &names, &count, err));
 	for (size_t i = count; i > 0 && i + 2 > count && !*ret_found; i--)
 		TRY(find_last(folder, names[i - 1], ret_line, ret_found, err));
 	return COF_OK;

@@ -17,8 +17,9 @@ import pytest
 import rig
 from rig import DAMAGED, DONE, LOCKED, NO_DEVICE, PROGRAM, REFUSED, USAGE, WRONG_KEY, tool
 
-VERBS = ["init", "unlock", "lock", "status", "slots", "enroll passphrase", "enroll recovery",
-         "enroll file", "passwd", "revoke", "key list", "key show", "key export", "key history"]
+VERBS = ["init", "unlock", "lock", "status", "doctor", "slots", "enroll passphrase",
+         "enroll recovery", "enroll file", "passwd", "revoke", "key list", "key show",
+         "key export", "key history"]
 
 
 def plain(*words, **options):

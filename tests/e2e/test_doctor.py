@@ -418,8 +418,8 @@ def test_key_file_that_is_not_there_is_found(coffer, kept, place):
     assert all(item["severity"] == "advice" for item in told)
     key = next((place / "keys").iterdir())
     key.rename(place / "elsewhere")
-    found = next(item for item in findings(coffer) if item["severity"] == "warning")
-    assert "key file" in found["problem"] and key.name in found["cause"]
+    found = next(item for item in findings(coffer) if "is not there" in item["problem"])
+    assert found["subject"] == kept.volume and key.name in found["problem"]
     (place / "elsewhere").rename(key)
     assert findings(coffer) == told
 
