@@ -112,12 +112,20 @@ static const struct disk *find_record(const struct header_work *work, const stru
 static cof_result take_record(struct header_work *work, const struct disk *disk,
 			      struct header_job *job, struct cof_error *err)
 {
+	cof_result keyed;
 	bool found;
 
 	job->known = true;
 	job->disk = *disk;
 	job->other = !disk_is_device(disk, job->device, job->why_not, sizeof(job->why_not));
-	TRY(disk_key(work->vault, disk->name, &job->key, &found, err));
+	keyed = disk_key(work->vault, disk->name, &job->key, &found, err);
+	/* A key file that is away does not say that the device is. */
+	if (keyed.code == COF_E_NOENT) {
+		keyed.code = COF_E_KEY;
+		if (err)
+			err->code = COF_E_KEY;
+	}
+	TRY(keyed);
 	ENSURE(found, err, COF_E_NOENT, disk->name, "its record is gone from the vault");
 	return vault_get(work->vault, DISK_HEADER_KIND, disk->name, &job->copy, &found, err);
 }

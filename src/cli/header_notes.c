@@ -25,6 +25,7 @@ cof_result header_notes_look(struct header_work *work, const char *name,
 	*ret_word = "";
 	if (looked.code == COF_E_NOENT)
 		return COF_OK;
+	*ret_word = "unknown";
 	if (cof_failed(looked))
 		return finding_note(findings, AREA_DISKS, looked.code, name, error.remedy, err,
 				    "its header cannot be checked: %s%s%s", error.subject,

@@ -11,7 +11,8 @@
 
 /**
  * header_notes_look() - look at the header of a disk of the vault, which is unlocked
- * @ret_word: "good", "damaged", "older", "other"; "" where the disk is not attached; static
+ * @ret_word: "good", "damaged", "older", "other", "unknown" where it could not be checked; ""
+ *            where the disk is not attached; static
  * Fails: COF_E_NOMEM; what else fails is a finding
  */
 cof_result header_notes_look(struct header_work *work, const char *name,

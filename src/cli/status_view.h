@@ -20,7 +20,7 @@
  * struct status_disk - one disk of the vault
  * @state:  "open", "closed", "dead", "absent", "half-formatted", ...; static
  * @source: the device on which it is open, or ""
- * @header: "good", "damaged", "older", "other"; "" where that is not known; static
+ * @header: "good", "damaged", "older", "other", "unknown"; "" where it was not looked at; static
  */
 struct status_disk {
 	const char *name;

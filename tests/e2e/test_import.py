@@ -63,7 +63,6 @@ def key_fields(coffer):
     return {line[0]: line[2] for line in lines if line[0] != "#"}
 
 
-@pytest.mark.guest
 @pytest.mark.parametrize("kind", ["luks1", "luks2"])
 def test_disks_open_with_the_vault_and_nothing_old_is_gone(coffer, cryptconf, make_disk, kind):
     disks = [cryptconf.cryptformat(make_disk(), kind=kind) for _ in range(2)]

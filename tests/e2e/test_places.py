@@ -61,7 +61,6 @@ def medium(place, make_disk, name="stick"):
         yield folder
 
 
-@pytest.mark.guest
 def test_key_moves_into_a_folder_and_crypttab_names_it(coffer, formatted, keys):
     disk = formatted
     found = relocate(coffer, disk.volume, to=keys).disks[0]
@@ -197,6 +196,11 @@ def test_missing_medium_is_named(coffer, formatted, make_disk, place):
     shown = coffer.run("disk", "status", "--passphrase-file", coffer.recovery)
     assert f"nothing is mounted at {stick}; try: mount {stick}\n" in shown.out
     assert "warning: " in shown.out
+    found = coffer.run("disk", "status", "--json", "--passphrase-file", coffer.recovery).disks[0]
+    assert found["state"] == "closed" and found["header"] == "unknown"
+    doctor = coffer.run("doctor", "--json", *coffer.secret(), expect=None).json["findings"]
+    assert f"mount {stick}" in [entry["remedy"] for entry in doctor]
+    assert not [entry for entry in doctor if "is not attached" in entry["problem"]]
 
 
 def test_vault_opens_while_the_medium_is_away(coffer, formatted, make_disk, place):

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "file.h"
+#include "mountpoint.h"
 
 static char folder[64];
 
@@ -322,6 +323,78 @@ static void test_clock_goes_forwards_in_milliseconds(void **state)
 	assert_true(clock_ms() >= before_ms + 20);
 }
 
+static void test_file_shred_overwrites_what_other_names_have(void **state)
+{
+	_cleanup_buffer_ struct buffer left = { 0 };
+	const char secret[] = "a key that nobody is to read";
+	const uint8_t zeroes[sizeof(secret)] = { 0 };
+
+	(void)state;
+	assert_ok(file_create(in_folder("key"), SPAN(secret, sizeof(secret)), 0600, NULL));
+	assert_int_equal(link(in_folder("key"), in_folder("same")), 0);
+	assert_ok(file_shred(in_folder("key"), NULL));
+	assert_false(path_exists(in_folder("key")));
+	assert_ok(file_read(in_folder("same"), 1000, &left, NULL));
+	assert_int_equal(left.len, sizeof(secret));
+	assert_memory_equal(left.data, zeroes, sizeof(secret));
+}
+
+static void test_file_shred_of_nothing_is_success(void **state)
+{
+	(void)state;
+	assert_ok(file_shred(in_folder("nothing"), NULL));
+}
+
+static void test_file_shred_refuses_links_and_folders(void **state)
+{
+	(void)state;
+	assert_ok(file_create(in_folder("kept"), SPAN("kept", 4), 0600, NULL));
+	assert_int_equal(symlink("kept", in_folder("link")), 0);
+	assert_int_equal(file_shred(in_folder("link"), NULL).code, COF_E_REFUSED);
+	assert_true(cof_failed(file_shred(folder, NULL)));
+	assert_true(path_exists(in_folder("kept")));
+}
+
+static void test_file_sweep_removes_temporary_files_of_one_name(void **state)
+{
+	(void)state;
+	assert_ok(file_create(in_folder("swept.aB3xYz"), SPAN("x", 1), 0600, NULL));
+	assert_ok(file_create(in_folder("swept.key"), SPAN("x", 1), 0600, NULL));
+	assert_ok(file_create(in_folder("other.aB3xYz"), SPAN("x", 1), 0600, NULL));
+	assert_ok(file_sweep(folder, "swept", NULL));
+	assert_false(path_exists(in_folder("swept.aB3xYz")));
+	assert_true(path_exists(in_folder("swept.key")));
+	assert_true(path_exists(in_folder("other.aB3xYz")));
+}
+
+static void test_mount_find_missing_names_what_fstab_has(void **state)
+{
+	char text[256];
+	char mount[256];
+	int len = snprintf(text, sizeof(text), "# none\n/dev/x %s/stick ext4 ro 0 0\n", folder);
+
+	(void)state;
+	assert_ok(file_replace(in_folder("fstab"), SPAN(text, (size_t)len), 0600, NULL));
+	assert_true(mount_find_missing(in_folder("fstab"), in_folder("stick/keys"), mount,
+				       sizeof(mount)));
+	assert_string_equal(mount, in_folder("stick"));
+	assert_false(
+		mount_find_missing(in_folder("fstab"), in_folder("sticky"), mount, sizeof(mount)));
+	assert_false(
+		mount_find_missing(in_folder("none"), in_folder("stick"), mount, sizeof(mount)));
+	assert_false(mount_find_missing(NULL, in_folder("stick"), mount, sizeof(mount)));
+}
+
+static void test_mount_of_root_is_root(void **state)
+{
+	_cleanup_free_ char *mount = NULL;
+
+	(void)state;
+	assert_ok(mount_of("/", &mount, NULL));
+	assert_string_equal(mount, "/");
+	assert_int_equal(mount_of(in_folder("nowhere"), &mount, NULL).code, COF_E_NOENT);
+}
+
 #define FILE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -349,6 +422,12 @@ int main(void)
 		FILE_TEST(test_folder_check_private_refuses_a_folder_of_another_user),
 		FILE_TEST(test_folder_check_private_of_what_is_not_there_is_not_found),
 		FILE_TEST(test_path_base_is_what_is_behind_the_last_slash),
+		FILE_TEST(test_file_shred_overwrites_what_other_names_have),
+		FILE_TEST(test_file_shred_of_nothing_is_success),
+		FILE_TEST(test_file_shred_refuses_links_and_folders),
+		FILE_TEST(test_file_sweep_removes_temporary_files_of_one_name),
+		FILE_TEST(test_mount_find_missing_names_what_fstab_has),
+		FILE_TEST(test_mount_of_root_is_root),
 		FILE_TEST(test_clock_goes_forwards_in_milliseconds),
 	};
 
