@@ -77,7 +77,7 @@ static const struct {
 	{ "enroll", "add an unlock method to the vault" },
 	{ "backup", "copies of the vault: made, checked, and brought back" },
 	{ "key", "look at the keys in the vault, take copies of them, and give disks new ones" },
-	{ "import", "take over disks that another program has encrypted" },
+	{ "import", "take over disks and keys of other programs" },
 	{ "boot", "services that wait at every boot for the vault's volumes" },
 	{ "swap", "encrypt swap with a key of its own at every boot" },
 	{ "tape", "keys of tape drives that encrypt, and keys and caches of Bareos" },
