@@ -36,9 +36,9 @@ static cof_result run_keys(struct cli_call *call, struct cof_error *err)
 	bool exists;
 
 	cli_show(call, document);
+	json_set(document, "keys", array);
 	TRY(service_path_parse(call->args[0], "sec", &path, err));
 	json_set_text(document, "path", service_path_format(&path, text));
-	json_set(document, "keys", array);
 	TRY(cli_open_vault(call, true, &vault, err));
 	TRY(secret_exists(vault, &path, &exists, err));
 	if (!exists) {

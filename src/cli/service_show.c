@@ -144,9 +144,9 @@ static cof_result run_devs(struct cli_call *call, struct cof_error *err)
 	struct json *devices = json_new_object();
 
 	cli_show(call, document);
+	json_set(document, "resources", devices);
 	TRY(service_of_call(call, &service, err));
 	json_set_text(document, "path", service->text);
-	json_set(document, "resources", devices);
 	if (!call->json)
 		(void)printf("%s\n", service->text);
 	for (size_t i = 0; i < service->count; i++)

@@ -109,6 +109,12 @@ static cof_result plan_start(struct service *service, struct service_step *step,
 	return COF_OK;
 }
 
+/* Whether there is anything to stop: what is half up as well. */
+static bool is_there(const struct status *status)
+{
+	return status->word != STATUS_DOWN && status->word != STATUS_NA;
+}
+
 /* Loss protection comes before anything is touched: the file system above is still mounted. */
 static cof_result plan_stop(struct service *service, const struct service_plan *plan,
 			    struct service_step *step, struct cof_error *err)
@@ -117,7 +123,7 @@ static cof_result plan_stop(struct service *service, const struct service_plan *
 	struct status status = { 0 };
 
 	TRY(resource->driver->status(service, resource, &status, err));
-	step->does = status.word != STATUS_DOWN && status.word != STATUS_NA;
+	step->does = is_there(&status);
 	if (plan->all && resource->standby && !service->force) {
 		step->does = false;
 		(void)snprintf(step->text, sizeof(step->text), "stays up: it is on standby");
@@ -221,7 +227,8 @@ cof_result service_needs_vault(struct service *service, enum service_verb verb,
 		if (verb == SERVICE_UNPROVISION)
 			*ret_needs = made != MADE_NOT;
 		else
-			*ret_needs = (status.word == STATUS_UP) == (verb == SERVICE_STOP);
+			*ret_needs =
+				verb == SERVICE_STOP ? is_there(&status) : status.word != STATUS_UP;
 		*ret_needs |= verb == SERVICE_PROVISION && made != MADE_DONE;
 	}
 	return COF_OK;

@@ -154,6 +154,13 @@ def test_devs_shows_the_seeds_tree(coffer, up):
     assert f"|  |- sub\n|  |  `- {loop}\n|  `- exposed\n" in tree
 
 
+def test_verbs_name_a_service_that_is_not_there(coffer):
+    for verb in ("status", "devs", "log", "provision", "start", "stop", "restart", "unprovision",
+                 "purge", "freeze", "thaw"):
+        missing = coffer.run("service", verb, "demo/svc/nowhere", expect=NO_DEVICE)
+        assert "coffer service list" in missing.err
+
+
 def test_freeze_and_thaw_are_seen_in_the_status(coffer, service):
     coffer.run("service", "freeze", service.path)
     assert service.look()["frozen"] and "frozen" in service.tree()
@@ -534,3 +541,11 @@ def test_start_gives_a_volume_its_name_back(service):
     assert found["status"] == "warn" and "is missing" in found["note"]
     service.run("provision")
     assert service.look()["avail"] == "up"
+
+
+def test_stop_goes_on_with_a_volume_that_has_lost_its_name(up):
+    up.run("stop", fault="kill:engine-close/unlinked", expect=None)
+    if up.words()["disk#1"] == "down":
+        pytest.skip("dm-crypt serves it: there is no name to lose")
+    up.run("stop")
+    assert up.words() == {"disk#0": "down", "disk#1": "down", "fs#0": "down"}
