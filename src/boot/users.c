@@ -75,6 +75,20 @@ static bool uses(const char *pid, const struct place *place)
 	return false;
 }
 
+/* Whether a process may be ended: neither the machine's first one, nor one of coffer's own
+ * programs, also of before an upgrade, which may serve a volume whose disk is a file there. */
+static bool may_end(pid_t pid)
+{
+	char link[64];
+	char program[PATH_MAX];
+	ssize_t len;
+
+	(void)snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	len = readlink(link, program, sizeof(program) - 1);
+	program[len > 0 ? len : 0] = '\0';
+	return pid > 1 && strncmp(path_base(program), "coffer", strlen("coffer")) != 0;
+}
+
 /* Adds "name (pid)" to the words. */
 static void add_words(const char *pid, size_t number, char words[static 256])
 {
@@ -97,6 +111,7 @@ size_t boot_find_users(const char *path, pid_t pids[], size_t room, char words[s
 	const struct dirent *entry;
 	struct place place = { .path = path };
 	struct stat status;
+	size_t found = 0;
 	size_t count = 0;
 	size_t used;
 
@@ -107,16 +122,17 @@ size_t boot_find_users(const char *path, pid_t pids[], size_t room, char words[s
 	while (dir && count < room && (entry = readdir(dir))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		/* Neither this process nor the machine's first one is ever ended. */
-		if (!isdigit((unsigned char)entry->d_name[0]) || pid == getpid() || pid == 1 ||
+		if (!isdigit((unsigned char)entry->d_name[0]) || pid == getpid() ||
 		    !uses(entry->d_name, &place))
 			continue;
-		if (count < NAMED_MAX)
-			add_words(entry->d_name, count, words);
-		pids[count++] = pid;
+		if (found < NAMED_MAX)
+			add_words(entry->d_name, found, words);
+		found++;
+		if (may_end(pid))
+			pids[count++] = pid;
 	}
 	used = strlen(words);
-	if (count > NAMED_MAX)
-		(void)snprintf(words + used, 256 - used, " and %zu more", count - NAMED_MAX);
+	if (found > NAMED_MAX)
+		(void)snprintf(words + used, 256 - used, " and %zu more", found - NAMED_MAX);
 	return count;
 }

@@ -92,7 +92,7 @@ cof_result boot_mount_plain(const struct boot *boot, const struct boot_mount *mo
 
 /**
  * boot_find_users() - who keeps a file system busy
- * @pids: receives @room process ids at most
+ * @pids: receives @room process ids at most, of processes that may be ended: none of coffer's own
  * @words: receives "mysqld (412), bash (77) and 3 more", "" for nobody
  * Returns how many were put into @pids.
  */

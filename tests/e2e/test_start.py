@@ -253,6 +253,21 @@ def test_kill_ends_who_uses_it_and_nobody_else(server):
     assert server.is_down()
 
 
+def test_kill_spares_programs_of_coffer(server):
+    server.start()
+    before = os.getcwd()
+    os.chdir(server.inner)
+    try:
+        dialogue = rig.Dialogue(server.coffer, "unlock")
+    finally:
+        os.chdir(before)
+    with dialogue:
+        dialogue.wait_for("assphrase")
+        assert f"({dialogue.process.pid})" in server.stop("--kill", expect=BUSY).out
+        assert dialogue.process.poll() is None
+    server.stop()
+
+
 def test_stop_refuses_before_anything_is_touched_where_a_volume_would_not_open_again(server):
     server.add_services("db")
     server.start()
