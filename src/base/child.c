@@ -52,9 +52,7 @@ static void child_done(struct child *child)
 	fd_closep(&child->errors);
 }
 
-/* Whether PATH, or @name itself, leads to a program. posix_spawn() tells only where the child
- * shares the parent's memory, which it does not under valgrind. */
-static cof_result find_program(const char *name, struct cof_error *err)
+cof_result child_find_program(const char *name, struct cof_error *err)
 {
 	const char *path = getenv("PATH");
 
@@ -250,7 +248,7 @@ static cof_result run(const struct child_spec *spec, struct outlet *output, stru
 
 	/* One that asks on the terminal must be in its foreground. */
 	child.grouped = spec->apart && !spec->on_terminal;
-	TRY(find_program(spec->argv[0], err));
+	TRY(child_find_program(spec->argv[0], err));
 	TRY(child_start(spec, &child, err));
 	TRY(converse(&child, spec, deadline_ms, output, &error_outlet, err));
 	ENSURE(!output->full, err, COF_E_FORMAT, spec->argv[0], "gave more than %zu bytes",

@@ -26,6 +26,11 @@ cof_result child_run(const char *const argv[], struct span input, unsigned int t
 /** child_check() - child_run() without input and output; a status other than 0 is COF_E_FAILED */
 cof_result child_check(const char *const argv[], unsigned int timeout_ms, struct cof_error *err);
 
+/** child_find_program() - that PATH, or @name itself, leads to a program. posix_spawn() tells only
+ * where the child shares the parent's memory, which it does not under valgrind.
+ * Fails: COF_E_NOENT */
+cof_result child_find_program(const char *name, struct cof_error *err);
+
 #define CHILD_GIVEN_FD 3 /* the first after stdin, stdout and stderr */
 
 /**

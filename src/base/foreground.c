@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "foreground.h"
 
 extern char **environ;
@@ -63,6 +64,7 @@ cof_result foreground_run(const char *const argv[], int *ret_status, struct cof_
 	cof_result started;
 	pid_t pid = -1;
 
+	TRY(child_find_program(argv[0], err));
 	/* Who has started us may ignore it, and then nobody would tell of the end. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigemptyset(&blocked);
