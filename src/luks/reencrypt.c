@@ -8,6 +8,11 @@
 #include "context.h"
 #include "reencrypt_end.h"
 
+#define SECTOR_UNIT_BYTES 512 /* in which libcryptsetup counts */
+/* Data between two moments at which it can be stopped: a second on a slow disk. libcryptsetup's own
+ * choice is up to 1 GiB, all of it in memory. */
+#define STEP_BYTES (64u << 20)
+
 /* What libcryptsetup's callback needs. */
 struct running {
 	luks_reencrypt_visit visit;
@@ -70,7 +75,10 @@ static cof_result init(struct luks_context *context, const char *name,
 		       const struct slot_secret *secret, uint32_t flags, const char *what,
 		       struct cof_error *err)
 {
-	const struct crypt_params_reencrypt params = { .flags = flags };
+	const struct crypt_params_reencrypt params = {
+		.flags = flags,
+		.max_hotzone_size = STEP_BYTES / SECTOR_UNIT_BYTES,
+	};
 	int status;
 
 	luks_mapper_begin();

@@ -18,9 +18,6 @@
 #define METADATA_BYTES	  (16u * 1024)
 #define VOLUME_KEY_BYTES  64
 #define WIPE_BYTES	  (1u << 20)
-/* Data between two moments at which it can be stopped: a second on a slow disk. libcryptsetup's own
- * choice is up to 1 GiB. */
-#define STEP_BYTES (64u << 20)
 
 /* A header in memory, before it is on its device. */
 struct draft {
@@ -172,7 +169,6 @@ cof_result luks_rekey_begin(const char *device, const struct slot_secret *secret
 		.direction = CRYPT_REENCRYPT_FORWARD,
 		.resilience = "checksum",
 		.hash = "sha256",
-		.max_hotzone_size = STEP_BYTES / SECTOR_UNIT_BYTES,
 		.luks2 = &sectors,
 		.flags = CRYPT_REENCRYPT_INITIALIZE_ONLY,
 	};

@@ -3,7 +3,7 @@
 # `./run bench`: every benchmark, one after the other, as tables; the figures as JSON in
 # BUILD/bench/*.json.
 #
-# usage: bench.sh BUILD [unlock|crypttab|engine|sector]...
+# usage: bench.sh BUILD [unlock|crypttab|engine|sector|reencrypt]...
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +12,7 @@ shift
 results=$build/bench
 mkdir -p "$results"
 python=/usr/bin/python3
-[ $# -gt 0 ] || set -- sector unlock crypttab engine
+[ $# -gt 0 ] || set -- sector unlock crypttab engine reencrypt
 
 printf '%s, %s cores, %s\n' "$(uname -sr)" "$(nproc)" \
 	"$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
@@ -32,6 +32,10 @@ for bench; do
 		;;
 	engine) $python "$here/bench_engine.py" "$build/tests/bench/bench_carrier" \
 		--json "$results/engine.json" ;;
+	reencrypt)
+		$python "$here/bench_reencrypt.py" "$build/src/cli/coffer" \
+			--json "$results/reencrypt.json"
+		;;
 	*)
 		printf 'bench: no such benchmark: %s\n' "$bench" >&2
 		exit 2
