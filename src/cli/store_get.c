@@ -66,6 +66,28 @@ static cof_result finish_target(struct target *target, struct cof_error *err)
 	return COF_OK;
 }
 
+/* The version that is wanted; a tree needs a place. */
+static cof_result find_version(const struct cli_call *call, struct store *store,
+			       struct version *ret_version, struct cof_error *err)
+{
+	const char *name = call->args[1];
+	bool found = false;
+	cof_result failure;
+
+	TRY(store_find(store, name, ret_version, &found, err));
+	if (!found) {
+		failure = cof_raise(err, COF_E_NOENT, name, "there is no such version in %s",
+				    call->args[0]);
+		cof_error_try(err, "coffer store list %s", call->args[0]);
+		return failure;
+	}
+	if (ret_version->kind == VERSION_STREAM || cli_value(call, "o"))
+		return COF_OK;
+	failure = cof_raise(err, COF_E_USAGE, name, "is a tree, which cannot go into a pipe");
+	cof_error_try(err, "-o PATH, a folder that will be made");
+	return failure;
+}
+
 /* coffer store get. */
 static cof_result run_get(struct cli_call *call, struct cof_error *err)
 {
@@ -76,15 +98,23 @@ static cof_result run_get(struct cli_call *call, struct cof_error *err)
 	const char *path = cli_value(call, "o");
 	struct store_result result = { 0 };
 	struct json *document;
+	cof_result got;
+	bool is_tree;
 	char size[16];
 
 	TRY(check_target(call, path, err));
 	TRY(store_call_enter(call, &store, err));
-	TRY(open_target(path, &target, err));
+	TRY(find_version(call, store, &result.version, err));
+	is_tree = result.version.kind == VERSION_TREE;
+	if (!is_tree)
+		TRY(open_target(path, &target, err));
 	TRY(progress_new(1, call->json || call->quiet || !isatty(STDERR_FILENO), &progress, err));
 	progress_step(progress, 0, name, "get");
-	TRY(cof_explain(store_get_stream(store, name, target.fd, progress, &result, err), err, NULL,
-			"%s was not got from %s", name, call->args[0]));
+	if (is_tree)
+		got = store_get_tree(store, name, path, progress, &result, err);
+	else
+		got = store_get_stream(store, name, target.fd, progress, &result, err);
+	TRY(cof_explain(got, err, NULL, "%s was not got from %s", name, call->args[0]));
 	TRY(finish_target(&target, err));
 	progress_end(progress, 0, name, "got");
 	if (!path)
@@ -106,12 +136,14 @@ const struct cli_verb cli_verb_store_get = {
 	.argument_type = CLI_FILE,
 	.summary = "get a version out of a storage group",
 	.description =
-		"Writes the version NAME to the new file PATH, or to standard output. Every byte "
-		"is proven before it is written: what was altered or damaged ends the command with "
-		"status 8, and a file that was begun is removed. What went into a pipe before "
-		"stays there, so look at the status.",
+		"Writes the version NAME to the new file PATH, or to standard output; a tree "
+		"becomes the new folder PATH, with owners, modes, times, attributes, links, holes "
+		"and special files as they were. Every byte is proven before it is written: what "
+		"was altered or damaged ends the command with status 8, and a file that was begun "
+		"is removed; of a tree the files before stay. What went into a pipe before stays "
+		"there, so look at the status.",
 	.options = (const struct cli_option[]){ { "o", CLI_FILE, "PATH",
-						  "write to the new file PATH" },
+						  "write to the new file or folder PATH" },
 						STORE_UNLOCK_OPTIONS,
 						{ 0 } },
 	.examples =

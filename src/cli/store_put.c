@@ -38,7 +38,10 @@ static cof_result open_source(const struct cli_call *call, struct source *source
 	source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (source->fd < 0 || fstat(source->fd, &status) < 0)
 		return cof_raise_errno(err, errno, path, "cannot be opened");
-	ENSURE(!S_ISDIR(status.st_mode), err, COF_E_USAGE, path, "is a folder");
+	if (S_ISDIR(status.st_mode)) {
+		fd_closep(&source->fd);
+		source->fd = -1;
+	}
 	source->size_bytes = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
 	return COF_OK;
 }
@@ -69,6 +72,7 @@ static cof_result run_put(struct cli_call *call, struct cof_error *err)
 	const char *name = call->args[1];
 	struct store_result result = { 0 };
 	struct source source;
+	cof_result put;
 	_cleanup_fd_ int fd = -1;
 
 	TRY(version_check_name(name, err));
@@ -77,9 +81,11 @@ static cof_result run_put(struct cli_call *call, struct cof_error *err)
 	TRY(store_call_enter(call, &store, err));
 	TRY(progress_new(1, call->json || call->quiet || !isatty(STDERR_FILENO), &progress, err));
 	progress_step(progress, 0, name, "put");
-	TRY(cof_explain(
-		store_put_stream(store, name, fd, source.size_bytes, progress, &result, err), err,
-		NULL, "%s was not put into %s", name, call->args[0]));
+	if (fd < 0)
+		put = store_put_tree(store, name, source.path, progress, &result, err);
+	else
+		put = store_put_stream(store, name, fd, source.size_bytes, progress, &result, err);
+	TRY(cof_explain(put, err, NULL, "%s was not put into %s", name, call->args[0]));
 	progress_end(progress, 0, name, "put");
 	show(call, &result);
 	return COF_OK;
@@ -94,15 +100,18 @@ const struct cli_verb cli_verb_store_put = {
 	.argument_type = CLI_FILE,
 	.summary = "put a new version into a storage group",
 	.description =
-		"Reads the file PATH, or standard input, to its end and keeps it as the version "
-		"NAME in the group DIR. What the group has already is not stored again. A name is "
-		"used once; the version is there, whole, when the command has ended with success, "
-		"and not at all before: a run that was cut off leaves nothing visible, and what it "
-		"has stored is found again by the next one.",
+		"Reads the file PATH, or standard input, to its end, or the folder PATH with all "
+		"that is below it, and keeps it as the version NAME in the group DIR. Of a folder "
+		"it keeps owners, modes, times, attributes with access control lists, hard links, "
+		"holes and special files. What the group has already is not stored again. A name "
+		"is used once; the version is there, whole, when the command has ended with "
+		"success, and not at all before: a run that was cut off leaves nothing visible, and "
+		"what it has stored is found again by the next one.",
 	.options = (const struct cli_option[]){ STORE_UNLOCK_OPTIONS, { 0 } },
 	.examples =
 		(const struct cli_example[]){
 			{ "coffer store put /srv/backup vm1-monday /var/lib/vm1.img", "a file" },
+			{ "coffer store put /srv/backup home-monday /home", "a folder" },
 			{ "coffer store put /srv/backup db-2026-11-20 -",
 			  "what another program writes" },
 			{ 0 } },

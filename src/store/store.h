@@ -86,6 +86,20 @@ cof_result store_get_stream(struct store *store, const char *name, int fd,
 			    struct progress *progress, struct store_result *ret_result,
 			    struct cof_error *err);
 
+/**
+ * store_put_tree() - a new version from a folder and everything below it: content, owner, mode,
+ * time, attributes (access control lists are some), hard links, holes, links, devices, sockets
+ * Fails: as store_put_stream()
+ */
+cof_result store_put_tree(struct store *store, const char *name, const char *path,
+			  struct progress *progress, struct store_result *ret_result,
+			  struct cof_error *err);
+/** store_get_tree() - a tree as the new folder @path, which must not be there. What was begun stays
+ * when it fails. Fails: as store_get_stream() */
+cof_result store_get_tree(struct store *store, const char *name, const char *path,
+			  struct progress *progress, struct store_result *ret_result,
+			  struct cof_error *err);
+
 /* ---- the catalogue ---- */
 
 /** store_find() - one version. Fails: COF_E_FORMAT, COF_E_AUTH, COF_E_USAGE (the name) */

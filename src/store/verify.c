@@ -11,6 +11,7 @@
 #include "number.h"
 #include "pack_write.h"
 #include "pool.h"
+#include "tree.h"
 
 #define JOBS_MAX 4 /* packs at the same time; each takes about 2 MiB */
 
@@ -261,6 +262,14 @@ static cof_result visit_ref(const struct recipe_ref *ref, unsigned int level, vo
 	return good ? COF_OK : (cof_result){ COF_E_FORMAT };
 }
 
+/* A tree_visit: a file has all of its content. */
+static cof_result verify_entry(struct entry *entry, void *context, struct cof_error *err)
+{
+	if (entry->type != ENTRY_FILE)
+		return COF_OK;
+	return recipe_each(&entry->root, load_list, visit_ref, context, err);
+}
+
 /* A store_visit. */
 static cof_result verify_version(const struct version *version, void *context,
 				 struct cof_error *err)
@@ -271,6 +280,8 @@ static cof_result verify_version(const struct version *version, void *context,
 
 	verifying->facts.versions++;
 	walked = recipe_each(&version->root, load_list, visit_ref, verifying, &why);
+	if (!cof_failed(walked) && version->kind == VERSION_TREE)
+		walked = tree_each(verifying->fetch, &version->root, verify_entry, verifying, &why);
 	if (!cof_failed(walked))
 		return COF_OK;
 	return tell(verifying, why.subject, version->name, &why, false, err);

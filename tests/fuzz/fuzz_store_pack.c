@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The pages and the table of a pack, and the plaintexts that a key would have opened: the body of a
- * keystore, lists of chunks, and compressed records. The first byte says which.
+ * keystore, lists of chunks, entries of trees, and compressed records. The first byte says which.
  */
 
 #include "compress.h"
+#include "entry_code.h"
 #include "fuzz.h"
 #include "keystore_code.h"
 #include "recipe.h"
@@ -78,6 +79,20 @@ static void try_plaintexts(struct span input)
 		FUZZ_CHECK(root.count <= RECIPE_ROOT_MAX);
 }
 
+static void try_entry(struct span input)
+{
+	struct entry entry = { 0 };
+	_cleanup_buffer_ struct buffer again = { 0 };
+
+	if (!cof_failed(entry_decode(input, &entry, NULL))) {
+		FUZZ_CHECK(!strchr(entry.name, '/'));
+		FUZZ_CHECK(!cof_failed(entry_encode(&entry, &again, NULL)));
+		FUZZ_CHECK(again.len == input.len + ENTRY_LENGTH_BYTES &&
+			   memcmp(again.data + ENTRY_LENGTH_BYTES, input.data, input.len) == 0);
+	}
+	entry_done(&entry);
+}
+
 static void try_frame(struct span input)
 {
 	static struct compressor *compressor;
@@ -95,7 +110,7 @@ void fuzz_one(struct span input)
 	if (!input.len)
 		return;
 	rest = SPAN(input.data + 1, input.len - 1);
-	switch (input.data[0] % 5) {
+	switch (input.data[0] % 6) {
 	case 0:
 		try_pages(rest);
 		break;
@@ -107,6 +122,9 @@ void fuzz_one(struct span input)
 		break;
 	case 3:
 		try_plaintexts(rest);
+		break;
+	case 4:
+		try_entry(rest);
 		break;
 	default:
 		try_frame(rest);
