@@ -145,6 +145,8 @@ if build build -Dfaults=true; then
 	fi
 fi
 if [ $quick = no ]; then
+	# As `./run demo` and `./run install` build it: an optimiser of its own has warnings of its own.
+	build build-optimised --buildtype=release -Dtests=false
 	asan_options='-Db_sanitize=address,undefined -Db_lundef=false'
 	# shellcheck disable=SC2086
 	if build build-asan -Dfaults=true $asan_options; then

@@ -67,8 +67,8 @@ static cof_result run_open(struct cli_call *call, struct cof_error *err)
 				       .test_only = cli_flag(call, "test") || call->dry_run,
 				       .dry_run = call->dry_run,
 				       .force = cli_flag(call, "force") };
-	const char *const *names;
-	size_t count;
+	const char *const *names = NULL;
+	size_t count = 0;
 	cof_result opened;
 
 	if (cli_value(call, "key-file"))
@@ -141,8 +141,8 @@ static cof_result run_close(struct cli_call *call, struct cof_error *err)
 	_cleanup_free_ struct disk_result *results = NULL;
 	struct disk_close_spec spec = { .force = cli_flag(call, "force"),
 					.dry_run = call->dry_run };
-	const char *const *names;
-	size_t count;
+	const char *const *names = NULL;
+	size_t count = 0;
 	cof_result closed;
 
 	if (!cli_flag(call, "all"))
