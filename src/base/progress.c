@@ -19,6 +19,7 @@
 struct job {
 	char name[96];
 	char step[96];
+	uint64_t first_bytes; /* that were done before this run: they count for no rate */
 	uint64_t done_bytes;
 	uint64_t total_bytes;
 	uint64_t started_ms; /* of the present step */
@@ -34,12 +35,25 @@ struct progress {
 	struct job jobs[];
 };
 
+/* "40s left", "12m05s left", "3h20m left". */
+static void put_left(FILE *line, uint64_t seconds)
+{
+	if (seconds < 60)
+		(void)fprintf(line, " %us left", (unsigned int)seconds);
+	else if (seconds < 3600)
+		(void)fprintf(line, " %um%02us left", (unsigned int)seconds / 60,
+			      (unsigned int)seconds % 60);
+	else
+		(void)fprintf(line, " %lluh%02um left", (unsigned long long)seconds / 3600,
+			      (unsigned int)(seconds % 3600 / 60));
+}
+
 /* The bar, rate and remaining time of a job whose size is known. */
 static void put_amount(FILE *line, const struct job *job, uint64_t now)
 {
 	unsigned int filled = (unsigned int)(job->done_bytes * BAR_CHARS / job->total_bytes);
 	uint64_t elapsed_ms = now - job->started_ms;
-	uint64_t rate = elapsed_ms ? job->done_bytes * 1000 / elapsed_ms : 0;
+	uint64_t rate = elapsed_ms ? (job->done_bytes - job->first_bytes) * 1000 / elapsed_ms : 0;
 	char done[16];
 	char per_second[16];
 
@@ -49,8 +63,7 @@ static void put_amount(FILE *line, const struct job *job, uint64_t now)
 		return;
 	(void)fprintf(line, " %s/s", size_format(rate, per_second));
 	if (job->done_bytes < job->total_bytes)
-		(void)fprintf(line, " %llus left",
-			      (unsigned long long)((job->total_bytes - job->done_bytes) / rate));
+		put_left(line, (job->total_bytes - job->done_bytes) / rate);
 }
 
 /* One job's line, cut off where the screen ends: a line that went on in the next row would stay
@@ -120,6 +133,7 @@ void progress_step(struct progress *progress, size_t job, const char *name, cons
 	line = &progress->jobs[job];
 	(void)snprintf(line->name, sizeof(line->name), "%s", name);
 	(void)snprintf(line->step, sizeof(line->step), "%s", step);
+	line->first_bytes = 0;
 	line->done_bytes = 0;
 	line->total_bytes = 0;
 	line->started_ms = clock_ms();
@@ -142,6 +156,8 @@ void progress_amount(struct progress *progress, size_t job, uint64_t done_bytes,
 	if (!progress || progress->quiet || job >= progress->count)
 		return;
 	(void)pthread_mutex_lock(&progress->lock);
+	if (progress->jobs[job].total_bytes == 0)
+		progress->jobs[job].first_bytes = done_bytes < total_bytes ? done_bytes : 0;
 	progress->jobs[job].done_bytes = done_bytes < total_bytes ? done_bytes : total_bytes;
 	progress->jobs[job].total_bytes = total_bytes;
 	if (progress->terminal && clock_ms() - progress->drawn_ms >= REDRAW_INTERVAL_MS)
