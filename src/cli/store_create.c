@@ -153,9 +153,9 @@ const struct cli_verb cli_verb_store_create = {
 	.argument_type = CLI_FILE,
 	.summary = "make a storage group for backups in a folder",
 	.description =
-		"A storage group keeps named versions of files, folders and streams. Their data is cut "
-		"into chunks where the content says so, and each chunk is kept once, compressed "
-		"and, with --encrypt, encrypted with AES-256-GCM.\n\n"
+		"A storage group keeps named versions of files, folders and streams. Their data is "
+		"cut into chunks where the content says so, and each chunk is kept once, "
+		"compressed and, with --encrypt, encrypted with AES-256-GCM.\n\n"
 		"The keys are in a keystore, of which there are three copies: two in DIR, and one "
 		"in /var/lib/coffer/stores. It is opened with the passphrase of --passphrase-file, "
 		"1 to 255 bytes long; without that option by the vault, which then keeps a key "

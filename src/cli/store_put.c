@@ -105,8 +105,8 @@ const struct cli_verb cli_verb_store_put = {
 		"it keeps owners, modes, times, attributes with access control lists, hard links, "
 		"holes and special files. What the group has already is not stored again. A name "
 		"is used once; the version is there, whole, when the command has ended with "
-		"success, and not at all before: a run that was cut off leaves nothing visible, and "
-		"what it has stored is found again by the next one.",
+		"success, and not at all before: a run that was cut off leaves nothing visible, "
+		"and what it has stored is found again by the next one.",
 	.options = (const struct cli_option[]){ STORE_UNLOCK_OPTIONS, { 0 } },
 	.examples =
 		(const struct cli_example[]){
