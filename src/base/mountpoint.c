@@ -20,6 +20,11 @@ bool mount_is_root(const char *path)
 	return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+bool mount_is_away(const char *mount)
+{
+	return mount[0] && strcmp(mount, "/") != 0 && !mount_is_root(mount);
+}
+
 cof_result mount_of(const char *path, char **ret_mount, struct cof_error *err)
 {
 	_cleanup_free_ char *mount = realpath(path, NULL);
@@ -36,8 +41,7 @@ cof_result mount_of(const char *path, char **ret_mount, struct cof_error *err)
 	return COF_OK;
 }
 
-/* Whether @folder is @above or lies below it. */
-static bool is_within(const char *folder, const char *above)
+bool mount_is_within(const char *folder, const char *above)
 {
 	size_t len = strlen(above);
 
@@ -53,7 +57,7 @@ bool mount_find_missing(const char *fstab, const char *folder, char *out, size_t
 
 	while (file && !found && getmntent_r(file, &entry, line, sizeof(line))) {
 		found = entry.mnt_dir[0] == '/' && entry.mnt_dir[1] != '\0' &&
-			is_within(folder, entry.mnt_dir) && !mount_is_root(entry.mnt_dir);
+			mount_is_within(folder, entry.mnt_dir) && !mount_is_root(entry.mnt_dir);
 		if (found)
 			(void)snprintf(out, out_size_bytes, "%s", entry.mnt_dir);
 	}

@@ -14,6 +14,13 @@
 /** mount_is_root() - whether something is mounted at just this folder */
 bool mount_is_root(const char *path);
 
+/** mount_is_away() - whether nothing is mounted at @mount, which was a mount point; the root is
+ * never away, nor is "", for none */
+bool mount_is_away(const char *mount);
+
+/** mount_is_within() - whether @folder is @above or lies below it, by their names; pure */
+bool mount_is_within(const char *folder, const char *above);
+
 /** mount_of() - the mount point that an existing @path is on; caller frees.
  * Fails: COF_E_IO, COF_E_NOENT */
 cof_result mount_of(const char *path, char **ret_mount, struct cof_error *err);

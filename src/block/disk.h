@@ -50,6 +50,7 @@ struct disk {
 	char key_file[256];  /* where cryptsetup finds a copy of its key; "" for the vault alone */
 	char key_mount[256]; /* the mount point that this file is on */
 	char key_left[256];  /* a key file of before that is still to be removed; "" for none */
+	char left_mount[256]; /* the mount point that one was on; "" where that is not known */
 	bool key_only;	     /* the key file is all there is: the vault has no key of it */
 	bool crypttab;	     /* has a crypttab line of ours */
 	bool ready;

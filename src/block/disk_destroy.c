@@ -177,11 +177,12 @@ static void remove_key_files(const struct destroying *destroying)
 	const struct disk *disk = &destroying->job->disk;
 	struct disk_result *result = &destroying->job->result;
 	const char *const files[] = { disk->key_file, disk->key_left };
+	const char *const mounts[] = { disk->key_mount, disk->left_mount };
 	char limits[KEY_PLACE_LIMITS_CHARS];
 
 	for (size_t i = 0; i < 2; i++)
 		if (files[i][0] && (cof_failed(key_place_shred(files[i], limits, NULL)) ||
-				    (disk->key_mount[0] && !mount_is_root(disk->key_mount))))
+				    mount_is_away(mounts[i])))
 			(void)snprintf(result->note, sizeof(result->note),
 				       "its key file %.180s could not be removed", files[i]);
 }

@@ -192,8 +192,7 @@ static cof_result start_anew(const struct planning *planning, struct disk_format
 {
 	TRY(heed_verdict(planning, job, err));
 	job->action = FORMAT_NEW;
-	if (job->disk.key_file[0])
-		memcpy(job->disk.key_left, job->disk.key_file, sizeof(job->disk.key_left));
+	disk_leave_key_file(&job->disk);
 	job->disk.key_file[0] = '\0';
 	job->disk.key_only = false;
 	return uuid_random(job->disk.uuid, err);

@@ -57,6 +57,7 @@ cof_result disk_from_meta(const struct json *meta, struct disk *ret_disk, struct
 	TRY(take_text(meta, "key_file", disk.key_file, sizeof(disk.key_file), err));
 	TRY(take_text(meta, "key_mount", disk.key_mount, sizeof(disk.key_mount), err));
 	TRY(take_text(meta, "key_left", disk.key_left, sizeof(disk.key_left), err));
+	TRY(take_text(meta, "left_mount", disk.left_mount, sizeof(disk.left_mount), err));
 	TRY(take_text(meta, "state", state, sizeof(state), err));
 	disk.key_only = json_get_bool(meta, "key_only", false);
 	disk.size_bytes = json_get_uint(meta, "size", 0);
@@ -78,8 +79,10 @@ static void set_place(struct json *meta, const struct disk *disk)
 		json_set_text(meta, "key_mount", disk->key_mount);
 		json_set_bool(meta, "key_only", disk->key_only);
 	}
-	if (disk->key_left[0])
+	if (disk->key_left[0]) {
 		json_set_text(meta, "key_left", disk->key_left);
+		json_set_text(meta, "left_mount", disk->left_mount);
+	}
 }
 
 struct json *disk_to_meta(const struct disk *disk)

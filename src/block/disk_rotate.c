@@ -305,13 +305,31 @@ static cof_result remove_old_slot(struct rotating *rotating, struct cof_error *e
 	return fault_point("rotate/old-removed", err);
 }
 
+/* A key file that nothing could remove, since its medium is away, opens nothing any more: the
+ * record forgets it. @ret_forgot: the record is to be written */
+static cof_result forget_left(struct rotating *rotating, bool *ret_forgot, struct cof_error *err)
+{
+	struct disk disk;
+
+	TRY(disk_from_meta(rotating->record->meta, &disk, err));
+	*ret_forgot = key_left_is_away(&disk);
+	if (!*ret_forgot)
+		return COF_OK;
+	disk.key_left[0] = '\0';
+	disk.left_mount[0] = '\0';
+	json_free(TAKE(rotating->record->meta));
+	rotating->record->meta = disk_to_meta(&disk);
+	return COF_OK;
+}
+
 /* Step 6: the header's copy again, and nothing is under way any more. */
 static cof_result finish(struct rotating *rotating, struct cof_error *err)
 {
 	_cleanup_(record_freep) struct record *copy = NULL;
 	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
-	struct vault_write writes[2] = { { .record = rotating->journal, .remove = true } };
+	struct vault_write writes[3] = { { .record = rotating->journal, .remove = true } };
 	size_t count = 1;
+	bool forgot;
 	bool same;
 
 	TRY(key_of(rotating->record, &key, err));
@@ -320,6 +338,9 @@ static cof_result finish(struct rotating *rotating, struct cof_error *err)
 	/* The copy with both keyslots was for the moment between: nobody will want it back. */
 	if (!same)
 		writes[count++] = (struct vault_write){ .record = copy };
+	TRY(forget_left(rotating, &forgot, err));
+	if (forgot)
+		writes[count++] = (struct vault_write){ .record = rotating->record };
 	TRY(vault_commit(rotating->vault, writes, count, err));
 	disk_proof_renew(rotating->vault, rotating->paths, rotating->disk->name, rotating->node);
 	return fault_point("rotate/done", err);

@@ -51,7 +51,7 @@ static cof_result raise_missing(const struct disk *disk, struct cof_error *err)
 
 	cof_ignore(cof_raise(err, COF_E_NOENT, disk->name, "its key file %s is not there",
 			     disk->key_file));
-	if (mount[0] && strcmp(mount, "/") != 0 && !mount_is_root(mount)) {
+	if (mount_is_away(mount)) {
 		cof_error_cause(err, "nothing is mounted at %s", mount);
 		if (shell_command("mount", mount, line, sizeof(line)))
 			cof_error_try(err, "%s", line);
@@ -110,6 +110,19 @@ cof_result key_place_follow(const struct disk *disk, const struct slot_secret *k
 	TRY(holds(disk, key, &same, err));
 	ENSURE(same, err, COF_E_IO, disk->key_file, "reads back other than it was written");
 	return COF_OK;
+}
+
+void disk_leave_key_file(struct disk *disk)
+{
+	if (!disk->key_file[0])
+		return;
+	memcpy(disk->key_left, disk->key_file, sizeof(disk->key_left));
+	memcpy(disk->left_mount, disk->key_mount, sizeof(disk->left_mount));
+}
+
+bool key_left_is_away(const struct disk *disk)
+{
+	return disk->key_left[0] && mount_is_away(disk->left_mount);
 }
 
 /* What overwriting a file in place does not promise on its file system and its device. */

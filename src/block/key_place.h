@@ -48,6 +48,14 @@ cof_result key_place_check(const struct disk *disk, const struct slot_secret *ke
 cof_result key_place_follow(const struct disk *disk, const struct slot_secret *key,
 			    struct cof_error *err);
 
+/** disk_leave_key_file() - the key file of a disk, if it has one, becomes one that is still to be
+ * removed, pure */
+void disk_leave_key_file(struct disk *disk);
+
+/** key_left_is_away() - whether a key file that is still to be removed was on a medium that is away
+ * now, where nothing can remove it */
+bool key_left_is_away(const struct disk *disk);
+
 /**
  * key_place_shred() - overwrite and remove a key file; not there is success
  * @ret_limits: what that does not promise there, in words; "" for nothing to add
@@ -68,6 +76,15 @@ struct key_relocate_spec {
  * without a disk. Fails: COF_E_NOENT, COF_E_USAGE, COF_E_REFUSED, COF_E_IO */
 cof_result key_relocate_check(const struct paths *paths, const struct key_relocate_spec *spec,
 			      struct cof_error *err);
+
+/**
+ * key_relocate_check_mounted() - that something is mounted wherever on the way to the folder the
+ * key file of a disk was on a medium, whatever fstab says: what is written below a bare mount point
+ * lies on the system's disk, and is hidden by what is mounted later
+ * Fails: COF_E_NOENT
+ */
+cof_result key_relocate_check_mounted(const struct disk_set *set,
+				      const struct key_relocate_spec *spec, struct cof_error *err);
 
 /**
  * key_relocate() - the keys of disks get another place

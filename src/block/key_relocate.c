@@ -7,11 +7,9 @@
  * is still to be removed.
  */
 
-#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #include "disk_audit.h"
 #include "disk_format_job.h"
@@ -49,68 +47,6 @@ static void relocating_done(struct relocating *relocating)
 }
 
 /* ---- where key files may be ---- */
-
-/* A folder that is to hold key files must be there, and what should be mounted there as well. */
-static cof_result check_there(const struct paths *paths, const char *folder, struct cof_error *err)
-{
-	char word[SHELL_WORD_CHARS];
-	char mount[512];
-	struct stat status;
-
-	if (mount_find_missing(paths->fstab, folder, mount, sizeof(mount))) {
-		cof_ignore(cof_raise(err, COF_E_NOENT, folder,
-				     "nothing is mounted at %s, for which fstab has a line",
-				     mount));
-		cof_error_try(err, "mount %s", shell_word(mount, word));
-		return (cof_result){ COF_E_NOENT };
-	}
-	if (stat(folder, &status) == 0 && S_ISDIR(status.st_mode))
-		return COF_OK;
-	cof_ignore(cof_raise(err, COF_E_NOENT, folder, "is not a folder that is there"));
-	cof_error_try(err, "mount what holds it, or mkdir -m 700 %s", shell_word(folder, word));
-	return (cof_result){ COF_E_NOENT };
-}
-
-/* The key file alone must not be gone with the next start of the machine. */
-static cof_result check_lasting(const struct key_relocate_spec *spec, struct cof_error *err)
-{
-	struct statfs system;
-
-	if (!spec->only || statfs(spec->folder, &system) < 0)
-		return COF_OK;
-	ENSURE((uint32_t)system.f_type != TMPFS_MAGIC && (uint32_t)system.f_type != RAMFS_MAGIC,
-	       err, COF_E_REFUSED, spec->folder,
-	       "is in memory, and gone when the machine restarts: it cannot have the only copy of "
-	       "a key");
-	return COF_OK;
-}
-
-/* Whether a folder is the vault's own or lies in it. */
-static bool is_in_vault(const char *folder, const char *vault_dir)
-{
-	size_t len = strlen(vault_dir);
-
-	return strncmp(folder, vault_dir, len) == 0 && (folder[len] == '\0' || folder[len] == '/');
-}
-
-cof_result key_relocate_check(const struct paths *paths, const struct key_relocate_spec *spec,
-			      struct cof_error *err)
-{
-	const char *folder = spec->folder;
-
-	ENSURE(folder || !spec->only, err, COF_E_USAGE, "--only",
-	       "is for key files: the vault alone has the keys that it has");
-	if (!folder)
-		return COF_OK;
-	ENSURE(folder[0] == '/', err, COF_E_USAGE, folder, "is neither vault nor an absolute path");
-	ENSURE(!strpbrk(folder, " \t\n#"), err, COF_E_USAGE, folder,
-	       "has a blank or a #, which crypttab does not take in the path of a key file");
-	TRY(check_there(paths, folder, err));
-	ENSURE(!is_in_vault(folder, paths->vault_dir), err, COF_E_REFUSED, folder,
-	       "is the vault's own folder, where keys are kept sealed");
-	TRY(folder_check_private(folder, err));
-	return check_lasting(spec, err);
-}
 
 /* Whether the folder lies on the plaintext of a disk that is open now. */
 static cof_result is_on_plaintext(const struct relocating *relocating, const struct disk *disk,
@@ -238,8 +174,7 @@ static cof_result note_place(struct relocating *relocating, struct cof_error *er
 				err));
 		disk->key_only = false;
 	}
-	if (disk->key_file[0])
-		memcpy(disk->key_left, disk->key_file, sizeof(disk->key_left));
+	disk_leave_key_file(disk);
 	memcpy(disk->key_file, relocating->target, sizeof(disk->key_file));
 	(void)snprintf(disk->key_mount, sizeof(disk->key_mount), "%s", mount ? mount : "");
 	TRY(save(relocating, false, err));
@@ -300,7 +235,7 @@ add_note(struct disk_result *result, const char *format, ...)
 		       text);
 }
 
-/* Step 5: the key file of before goes. */
+/* Step 5: the key file of before goes. The record keeps the name of one whose medium is away. */
 static cof_result remove_left(struct relocating *relocating, struct cof_error *err)
 {
 	struct disk *disk = &relocating->disk;
@@ -309,6 +244,8 @@ static cof_result remove_left(struct relocating *relocating, struct cof_error *e
 	if (!disk->key_left[0])
 		return COF_OK;
 	if (strcmp(disk->key_left, disk->key_file) != 0) {
+		if (key_left_is_away(disk))
+			return COF_OK;
 		TRY(key_place_shred(disk->key_left, limits, err));
 		if (limits[0])
 			add_note(relocating->result,
@@ -318,6 +255,7 @@ static cof_result remove_left(struct relocating *relocating, struct cof_error *e
 		TRY(fault_point("relocate/shredded", err));
 	}
 	disk->key_left[0] = '\0';
+	disk->left_mount[0] = '\0';
 	TRY(save(relocating, false, err));
 	return fault_point("relocate/removed", err);
 }
@@ -383,6 +321,23 @@ static cof_result check_rotation(const struct relocating *relocating, struct cof
 	return (cof_result){ COF_E_REFUSED };
 }
 
+/* The record has room for one file that is still to be removed. */
+static cof_result check_left(const struct relocating *relocating, struct cof_error *err)
+{
+	const struct disk *disk = &relocating->disk;
+	char word[SHELL_WORD_CHARS];
+
+	if (!disk->key_file[0] || !key_left_is_away(disk) ||
+	    strcmp(disk->key_file, relocating->target) == 0)
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_REFUSED, disk->name,
+			     "its key file of before, %s, is on a medium that is away",
+			     disk->key_left));
+	cof_error_try(err, "mount %s; or coffer key rotate %s, which makes that file worthless",
+		      shell_word(disk->left_mount, word), disk->name);
+	return (cof_result){ COF_E_REFUSED };
+}
+
 /* Reads the record and the key, and proves that it opens the device. */
 static cof_result load(struct relocating *relocating, struct cof_error *err)
 {
@@ -398,12 +353,13 @@ static cof_result load(struct relocating *relocating, struct cof_error *err)
 			"coffer key history, for older keys of this disk",
 			"the key of %s stays where it is", name));
 	if (!relocating->spec->folder)
-		return COF_OK;
+		return check_left(relocating, err);
 	ENSURE((size_t)snprintf(relocating->target, sizeof(relocating->target), "%s/%s%s",
 				relocating->spec->folder, name,
 				KEY_FILE_SUFFIX) < sizeof(relocating->target),
 	       err, COF_E_USAGE, relocating->spec->folder,
 	       "makes the key file's path longer than %zu bytes", sizeof(relocating->target) - 1);
+	TRY(check_left(relocating, err));
 	return check_carriers(relocating, err);
 }
 
@@ -414,6 +370,11 @@ static void describe(const struct relocating *relocating)
 	const struct disk *disk = &relocating->disk;
 	struct stat status;
 
+	if (key_left_is_away(disk))
+		add_note(result,
+			 "%.120s is on a medium that is away, and may open the disk: coffer key "
+			 "rotate makes it worthless",
+			 disk->key_left);
 	if (!relocating->target[0])
 		return;
 	add_note(result, "%s%s", relocating->target,
@@ -474,6 +435,7 @@ cof_result key_relocate(struct vault *vault, const struct paths *paths, const ch
 	TRY(disk_fail_all(disk_format_lock(paths, &lock, err), results, count, err));
 	TRY(disk_fail_all(key_relocate_check(paths, spec, err), results, count, err));
 	TRY(disk_fail_all(disk_set_load(vault, &set, err), results, count, err));
+	TRY(disk_fail_all(key_relocate_check_mounted(&set, spec, err), results, count, err));
 	TRY(disk_fail_all(disk_finder_init(&finder, err), results, count, err));
 	for (size_t i = 0; i < count; i++) {
 		_cleanup_(relocating_done) struct relocating relocating = { .vault = vault,

@@ -74,23 +74,37 @@ cof_result disk_note_work(const struct disk *disk, struct finding_list *list, st
 			    disk_work_word(disk));
 }
 
+/* A key file of before that is still to be removed. */
+static cof_result note_left_file(const struct disk *disk, struct finding_list *list,
+				 struct cof_error *err)
+{
+	const char *name = path_base(disk->key_file);
+	char command[384];
+	char remedy[512];
+
+	if (!disk->key_left[0])
+		return COF_OK;
+	(void)snprintf(command, sizeof(command), "coffer key relocate %s --to %.*s", disk->name,
+		       name > disk->key_file ? (int)(name - disk->key_file) - 1 : 5,
+		       disk->key_file[0] ? disk->key_file : "vault");
+	if (!key_left_is_away(disk))
+		return finding_note(list, AREA_DISKS, COF_E_REFUSED, disk->name, command, err,
+				    "its key file %.300s is to be removed still", disk->key_left);
+	(void)snprintf(remedy, sizeof(remedy), "coffer key rotate %s; or mount %s, then %s",
+		       disk->name, disk->left_mount, command);
+	return finding_note(list, AREA_DISKS, COF_E_REFUSED, disk->name, remedy, err,
+			    "a copy of its key may lie in %.300s, on a medium that is away; a new "
+			    "key makes it worthless",
+			    disk->key_left);
+}
+
 cof_result disk_note_key(const struct disk *disk, struct finding_list *list, struct cof_error *err)
 {
 	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
 	struct finding kept = { .area = AREA_DISKS, .advice = true };
 	struct cof_error missing = { 0 };
-	char remedy[640];
 
-	if (disk->key_left[0]) {
-		const char *name = path_base(disk->key_file);
-
-		(void)snprintf(remedy, sizeof(remedy), "coffer key relocate %s --to %.*s",
-			       disk->name,
-			       name > disk->key_file ? (int)(name - disk->key_file) - 1 : 5,
-			       disk->key_file[0] ? disk->key_file : "vault");
-		TRY(finding_note(list, AREA_DISKS, COF_E_REFUSED, disk->name, remedy, err,
-				 "its key file %.300s is to be removed still", disk->key_left));
-	}
+	TRY(note_left_file(disk, list, err));
 	if (!disk->key_file[0])
 		return COF_OK;
 	if (cof_failed(key_place_read(disk, &key, &missing))) {

@@ -213,6 +213,39 @@ def test_vault_opens_while_the_medium_is_away(coffer, formatted, make_disk, plac
     assert f"note: {formatted.volume}: its key file" in shown.out
 
 
+def test_key_file_on_a_medium_that_is_away_is_remembered(coffer, formatted, make_disk, place):
+    stick = make_disk(16)
+    tool("mkfs.ext4", "-q", stick)
+    with mounted(stick, place / "stick") as folder:
+        folder.chmod(0o700)
+        relocate(coffer, formatted.volume, to=folder)
+    moved = relocate(coffer, formatted.volume, to="vault").json["disks"][0]
+    assert "is on a medium that is away" in moved["note"]
+    away = f"a copy of its key may lie in {place}/stick/{formatted.volume}.key, on a medium"
+    for verb in (["status", "--check"], ["doctor"], ["disk", "status"]):
+        told = coffer.run(*verb, *coffer.secret(), expect=None)
+        assert away in " ".join((told.out + told.err).split())
+        assert f"coffer key rotate {formatted.volume}" in told.out
+    with mounted(stick, place / "stick") as folder:
+        relocate(coffer, formatted.volume, to="vault")
+        assert not (folder / f"{formatted.volume}.key").exists()
+    assert "medium that is away" not in coffer.run("doctor", *coffer.secret(), expect=None).out
+
+
+def test_rotation_makes_a_key_file_worthless_that_is_away(coffer, formatted, keys, make_disk,
+                                                          place):
+    with medium(place, make_disk) as stick:
+        relocate(coffer, formatted.volume, to=stick)
+    relocate(coffer, formatted.volume, to=keys)
+    refused = relocate(coffer, formatted.volume, to="vault", expect=REFUSED).disks[0]["error"]
+    assert f"{stick}/{formatted.volume}.key, is on a medium that is away" in refused["text"]
+    coffer.run("key", "rotate", formatted.volume, *coffer.secret())
+    assert "medium that is away" not in coffer.run("doctor", *coffer.secret(), expect=None).out
+    coffer.run("disk", "header", "check", *coffer.secret())
+    relocate(coffer, formatted.volume, to="vault")
+    assert list(keys.iterdir()) == []
+
+
 def test_doctor_finds_nothing_wrong_with_a_key_file(coffer, formatted, keys):
     relocate(coffer, formatted.volume, to=keys)
     found = coffer.run("doctor", "--json", *coffer.secret(), expect=None).json["findings"]
@@ -255,6 +288,23 @@ def test_mount_point_without_its_medium_is_refused(coffer, formatted, keys):
     refused = relocate(coffer, formatted.volume, to=keys, expect=NO_DEVICE).json["error"]
     assert "nothing is mounted at" in refused["text"] and refused["remedy"] == f"mount {keys}"
     assert list(keys.iterdir()) == []
+
+
+def test_mount_point_of_another_key_file_is_refused_while_bare(coffer, formatted, make_disk,
+                                                               place):
+    other = make_disk()
+    coffer.format(other)
+    coffer.close(other)
+    with medium(place, make_disk) as stick:
+        relocate(coffer, formatted.volume, to=stick)
+    stick.chmod(0o700)
+    (stick / "below").mkdir(mode=0o700)
+    for folder in (stick, stick / "below"):
+        refused = relocate(coffer, other.volume, to=folder, expect=NO_DEVICE).disks[0]["error"]
+        assert refused["text"] == (f"nothing is mounted at {stick}, where the key file of "
+                                   f"{formatted.volume} was")
+        assert refused["remedy"] == f"mount {stick}"
+    assert list(stick.iterdir()) == [stick / "below"]
 
 
 def test_folder_that_others_may_write_to_is_refused(coffer, formatted, keys):
