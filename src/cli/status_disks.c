@@ -80,7 +80,7 @@ static cof_result note_left_file(const struct disk *disk, struct finding_list *l
 {
 	const char *name = path_base(disk->key_file);
 	char command[384];
-	char remedy[512];
+	char remedy[1024];
 
 	if (!disk->key_left[0])
 		return COF_OK;
