@@ -39,14 +39,6 @@ static char *age(const struct status_backup *notes, const struct json *note, cha
 	return out;
 }
 
-/* How often the vault was changed since the last backup. */
-static uint64_t changes_since(const struct status_backup *notes)
-{
-	uint64_t revision = json_get_uint(notes->backup, "revision", 0);
-
-	return notes->revision > revision ? notes->revision - revision : 0;
-}
-
 /* What is due of one of the two. */
 static cof_result judge_age(const struct status_backup *notes, const struct json *note,
 			    const char *what, const char *remedy, struct finding_list *list,
@@ -68,21 +60,35 @@ static cof_result judge_age(const struct status_backup *notes, const struct json
 			    (long long)(notes->now - when) / DAY_SECONDS);
 }
 
+/* What is due of the last backup. */
+static cof_result judge_backup(const struct status_backup *notes, struct finding_list *list,
+			       struct cof_error *err)
+{
+	unsigned long long changes = notes->since.records;
+
+	if (changes > 0)
+		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
+				 "the last backup lacks %llu change%s", changes,
+				 changes == 1 ? "" : "s"));
+	if (notes->since.header)
+		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
+				 "the unlock methods were changed since the last backup, which "
+				 "opens with those of before"));
+	if (changes > 0 || notes->since.header)
+		return COF_OK;
+	return judge_age(notes, notes->backup, "backup", MAKE_BACKUP, list, err);
+}
+
 cof_result status_backup_findings(const struct status_backup *notes, bool never,
 				  struct finding_list *list, struct cof_error *err)
 {
-	unsigned long long changes = changes_since(notes);
 	unsigned long long fails = json_get_uint(notes->drill, "fails", 0);
 
 	if (!notes->backup && never)
 		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
 				 "there was never a backup"));
-	if (notes->backup && changes > 0)
-		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
-				 "the last backup lacks %llu change%s", changes,
-				 changes == 1 ? "" : "s"));
-	else if (notes->backup)
-		TRY(judge_age(notes, notes->backup, "backup", MAKE_BACKUP, list, err));
+	if (notes->backup)
+		TRY(judge_backup(notes, list, err));
 	if (!notes->drill)
 		return !never ? COF_OK
 			      : finding_note(list, AREA_BACKUP, COF_E_FAILED, "", TRY_BACKUP, err,
@@ -112,17 +118,19 @@ static void print_drill(const struct status_backup *notes, FILE *file)
 
 void status_backup_print(const struct status_backup *notes, FILE *file)
 {
-	unsigned long long changes = changes_since(notes);
+	unsigned long long changes = notes->since.records;
 	const char *path = json_get_text(notes->backup, "file");
 	char when[48];
 
 	if (!notes->backup)
 		status_line(file, "backup", "never: `coffer backup create FILE`");
 	else
-		status_line(file, "backup", "%s, revision %llu, %llu change%s since: %s",
+		status_line(file, "backup", "%s, revision %llu, %llu change%s since%s: %s",
 			    age(notes, notes->backup, when),
 			    (unsigned long long)json_get_uint(notes->backup, "revision", 0),
-			    changes, changes == 1 ? "" : "s", path ? path : "");
+			    changes, changes == 1 ? "" : "s",
+			    notes->since.header ? ", its unlock methods are from before" : "",
+			    path ? path : "");
 	if (!notes->drill)
 		status_line(file, "drill", "never: `coffer drill FILE` tries the backup");
 	else
@@ -143,7 +151,8 @@ void status_backup_json(const struct status_backup *notes, struct json *document
 		json_set_text(json, "file", json_get_text(notes->backup, "file"));
 		json_set_text(json, "id", json_get_text(notes->backup, "id"));
 		json_set_uint(json, "revision", json_get_uint(notes->backup, "revision", 0));
-		json_set_uint(json, "changes_since", changes_since(notes));
+		json_set_uint(json, "changes_since", notes->since.records);
+		json_set_bool(json, "methods_changed", notes->since.header);
 		json_set(document, "backup", json);
 	}
 	if (!drill)

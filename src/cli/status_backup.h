@@ -10,23 +10,24 @@
 #include <stdio.h>
 
 #include "finding.h"
+#include "note.h"
 
 /**
  * struct status_backup - owned notes, each NULL where there is none
- * @now:      seconds since 1970
- * @revision: of the vault
+ * @now:   seconds since 1970
+ * @since: what was changed since the backup
  */
 struct status_backup {
 	struct json *backup;
 	struct json *drill;
 	time_t now;
-	uint64_t revision;
+	struct note_changes since;
 };
 void status_backup_done(struct status_backup *notes);
 
 /**
  * status_backup_findings() - add what is due: a backup that lacks what was changed since, one or a
- * drill of long ago, and what was made in the future
+ * drill of long ago, a failed one or one of another backup, and what was made in the future
  * @never: also that there was none
  * Fails: COF_E_NOMEM
  */

@@ -13,7 +13,6 @@
 #include "backup_stream.h"
 #include "clock.h"
 #include "fault.h"
-#include "note.h"
 #include "number.h"
 
 #define CONFIG_MAX_BYTES (1u << 20)
@@ -215,7 +214,8 @@ static cof_result prove(struct vault *vault, const struct target *target,
 }
 
 cof_result backup_remember(struct vault *vault, const char *event, const char *file,
-			   const struct backup_facts *facts, struct cof_error *err)
+			   const struct backup_facts *facts, const struct note_stand *stand,
+			   struct cof_error *err)
 {
 	_cleanup_json_ struct json *note = json_new_object();
 	_cleanup_free_ char *real = realpath(file, NULL);
@@ -228,6 +228,8 @@ cof_result backup_remember(struct vault *vault, const char *event, const char *f
 	json_set_text(note, "id", facts->id);
 	json_set_uint(note, "revision", facts->revision);
 	json_set_uint(note, "epoch", facts->epoch);
+	json_set_uint(note, "store", stand->store);
+	json_set_uint(note, "records", stand->records);
 	TRY(note_put(vault, NOTE_BACKUP, note, err));
 	json_set_text(detail, "id", facts->id);
 	json_set_text(detail, "created", when);
@@ -242,13 +244,14 @@ cof_result backup_remember(struct vault *vault, const char *event, const char *f
 /* Everything that needs the lock. */
 static cof_result make(struct vault *vault, const char *file, bool force,
 		       struct backup_facts *ret_facts, struct backup_content *ret_content,
-		       struct cof_error *err)
+		       struct note_stand *ret_stand, struct cof_error *err)
 {
 	_cleanup_(target_done) struct target target = { .fd = -1 };
 	_cleanup_fd_ int lock = -1;
 
 	TRY(vault_take_lock(vault, VAULT_LOCK_TIMEOUT_MS, &lock, err));
 	TRY(target_open(file, force, &target, err));
+	TRY(note_stand_read(vault, ret_stand, err));
 	TRY(write_all(vault, &target, ret_facts, err));
 	if (!target.temporary)
 		return COF_OK;
@@ -261,8 +264,10 @@ cof_result backup_create(struct vault *vault, const char *file, bool force,
 			 struct backup_facts *ret_facts, struct backup_content *ret_content,
 			 struct cof_error *err)
 {
+	struct note_stand stand;
+
 	ENSURE(vault->unlocked, err, COF_E_LOCKED, vault->paths->vault_dir, "the vault is locked");
 	*ret_content = (struct backup_content){ 0 };
-	TRY(make(vault, file, force, ret_facts, ret_content, err));
-	return backup_remember(vault, AUDIT_BACKUP_CREATE, file, ret_facts, err);
+	TRY(make(vault, file, force, ret_facts, ret_content, &stand, err));
+	return backup_remember(vault, AUDIT_BACKUP_CREATE, file, ret_facts, &stand, err);
 }

@@ -396,6 +396,7 @@ cof_result backup_settle(const struct backup *backup, const struct paths *paths,
 {
 	_cleanup_(vault_closep) struct vault *vault = NULL;
 	struct backup_facts facts;
+	struct note_stand stand;
 	struct keys keys;
 
 	ENSURE(backup->root, err, COF_E_LOCKED, backup->file, "the backup is locked");
@@ -405,5 +406,6 @@ cof_result backup_settle(const struct backup *backup, const struct paths *paths,
 	backup_read_facts(backup, &facts);
 	if (is_noted(vault, &facts))
 		return COF_OK;
-	return backup_remember(vault, AUDIT_BACKUP_RESTORE, backup->file, &facts, err);
+	TRY(note_stand_read(vault, &stand, err));
+	return backup_remember(vault, AUDIT_BACKUP_RESTORE, backup->file, &facts, &stand, err);
 }

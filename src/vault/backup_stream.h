@@ -9,6 +9,7 @@
 #include "backup.h"
 #include "backup_code.h"
 #include "internal.h"
+#include "note.h"
 
 /**
  * struct backup - a file that is read
@@ -64,8 +65,9 @@ cof_result backup_writer_finish(struct backup_writer *writer, struct cof_error *
 void backup_writer_done(struct backup_writer *writer);
 
 /** backup_remember() - note a backup for `coffer status`, and @event in the audit log.
- * Fails: as note_put() */
+ * @stand: of the keystore that the backup has. Fails: as note_put() */
 cof_result backup_remember(struct vault *vault, const char *event, const char *file,
-			   const struct backup_facts *facts, struct cof_error *err);
+			   const struct backup_facts *facts, const struct note_stand *stand,
+			   struct cof_error *err);
 
 #endif

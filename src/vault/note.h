@@ -21,4 +21,28 @@ cof_result note_put(struct vault *vault, const char *name, const struct json *no
 cof_result note_get(struct vault *vault, const char *name, struct json **ret_note,
 		    struct cof_error *err);
 
+/** struct note_stand - how far the keystore is when a note is made
+ * @store:   its revision, which each of its transactions raises
+ * @records: in their newest generation */
+struct note_stand {
+	uint64_t store;
+	uint64_t records;
+};
+/** note_stand_read() - Fails: COF_E_FORMAT (no keystore), COF_E_IO */
+cof_result note_stand_read(struct vault *vault, struct note_stand *ret_stand,
+			   struct cof_error *err);
+
+/** struct note_changes - what was written since a backup
+ * @records: put or removed, each once however often
+ * @header:  its copy: the slots, which are the unlock methods */
+struct note_changes {
+	uint64_t records;
+	bool header;
+};
+/** note_changes_since() - since the backup that @note tells of; borrowed. With a note that has no
+ * stand, @records is how far the vault's revision went. Fails: COF_E_FORMAT (no keystore),
+ * COF_E_IO */
+cof_result note_changes_since(struct vault *vault, const struct json *note,
+			      struct note_changes *ret_changes, struct cof_error *err);
+
 #endif

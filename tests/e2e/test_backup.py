@@ -486,6 +486,41 @@ def test_status_knows_the_last_backup_and_what_changed_since(coffer, disk, place
     assert "since" in coffer.run("status").out
 
 
+def test_lock_and_unlock_are_no_changes_that_a_backup_lacks(coffer, disk, place):
+    coffer.format(disk)
+    coffer.close(disk)
+    create(coffer, place / "v.backup")
+    for _ in range(2):
+        coffer.run("lock")
+        coffer.run("unlock", *coffer.secret())
+    kept = coffer.run("status", "--json").json["backup"]
+    assert (kept["changes_since"], kept["methods_changed"]) == (0, False)
+
+
+def test_backup_of_before_a_change_of_the_unlock_methods_is_told(coffer, disk, place):
+    coffer.format(disk)
+    coffer.close(disk)
+    create(coffer, place / "v.backup")
+    new = place / "new"
+    new.write_text("another of many words\n")
+    coffer.run("passwd", "--new-passphrase-file", new, "--passphrase-file", coffer.passphrase)
+    coffer.run("lock")
+    document = coffer.run("status", "--json").json
+    assert (document["backup"]["changes_since"], document["backup"]["methods_changed"]) == (0, True)
+    assert any("unlock methods were changed" in text for text in document["warnings"])
+    coffer.run("backup", "create", place / "2.backup", "--passphrase-file", new)
+    assert not coffer.run("status", "--json").json["backup"]["methods_changed"]
+
+
+def test_removed_record_is_a_change_that_a_backup_lacks(coffer, make_disk, place):
+    disk = make_disk()
+    coffer.format(disk)
+    coffer.close(disk)
+    create(coffer, place / "v.backup")
+    coffer.run("disk", "destroy", disk, "--yes-destroy", disk, *coffer.secret())
+    assert coffer.run("status", "--json").json["backup"]["changes_since"] > 0
+
+
 def lacking(coffer):
     return [text for text in coffer.run("status", "--json").json["warnings"]
             if "the last backup lacks" in text]

@@ -15,7 +15,7 @@
 /* Notes from their JSON; NULL for none. */
 static struct status_backup notes_of(const char *backup, const char *drill)
 {
-	struct status_backup notes = { .now = NOW, .revision = 12 };
+	struct status_backup notes = { .now = NOW };
 
 	if (backup)
 		assert_ok(json_parse(span_of_text(backup), "backup", &notes.backup, NULL));
@@ -24,14 +24,16 @@ static struct status_backup notes_of(const char *backup, const char *drill)
 	return notes;
 }
 
-/* Whether the lines for these notes have a text. */
-static bool shows(const char *backup, const char *drill, const char *text)
+/* Whether the lines for these notes, and what was changed since, have a text. */
+static bool shows_since(const char *backup, const char *drill, struct note_changes since,
+			const char *text)
 {
 	struct status_backup notes = notes_of(backup, drill);
 	_cleanup_free_ char *lines = NULL;
 	size_t len = 0;
 	FILE *file = open_memstream(&lines, &len);
 
+	notes.since = since;
 	assert_non_null(file);
 	status_backup_print(&notes, file);
 	assert_int_equal(fclose(file), 0);
@@ -41,18 +43,30 @@ static bool shows(const char *backup, const char *drill, const char *text)
 	return strstr(lines, text);
 }
 
-/* The first finding for these notes, "" for none; returns @out. */
-static char *finds(const char *backup, const char *drill, char out[static FINDING_TEXT_CHARS])
+static bool shows(const char *backup, const char *drill, const char *text)
+{
+	return shows_since(backup, drill, (struct note_changes){ 0 }, text);
+}
+
+/* The first finding for these notes, and what was changed since, "" for none; returns @out. */
+static char *finds_since(const char *backup, const char *drill, struct note_changes since,
+			 char out[static FINDING_TEXT_CHARS])
 {
 	_cleanup_(finding_list_done) struct finding_list list = { 0 };
 	struct status_backup notes = notes_of(backup, drill);
 
+	notes.since = since;
 	out[0] = '\0';
 	assert_ok(status_backup_findings(&notes, false, &list, NULL));
 	if (list.count > 0)
 		(void)finding_text(&list.items[0], out);
 	status_backup_done(&notes);
 	return out;
+}
+
+static char *finds(const char *backup, const char *drill, char out[static FINDING_TEXT_CHARS])
+{
+	return finds_since(backup, drill, (struct note_changes){ 0 }, out);
 }
 
 static void test_status_backup_of_long_ago_is_due(void **state)
@@ -116,14 +130,33 @@ static void test_status_backup_says_how_long_ago(void **state)
 		(void)snprintf(note, sizeof(note),
 			       "{\"time\":\"%s\",\"revision\":10,\"file\":\"/f\"}", times[i].time);
 		assert_true(shows(note, NULL, times[i].age));
-		assert_true(shows(note, NULL, "revision 10, 2 changes since: /f\n"));
+		assert_true(shows(note, NULL, "revision 10, 0 changes since: /f\n"));
 	}
 }
 
 static void test_status_backup_counts_one_change(void **state)
 {
-	assert_true(shows("{\"revision\":11,\"file\":\"/f\"}", NULL, "1 change since"));
-	assert_true(shows("{\"revision\":99,\"file\":\"/f\"}", NULL, "0 changes since"));
+	const char *note = "{\"revision\":11,\"file\":\"/f\"}";
+	char text[FINDING_TEXT_CHARS];
+
+	assert_true(shows_since(note, NULL, (struct note_changes){ .records = 1 },
+				"1 change since: /f\n"));
+	assert_true(shows_since(note, NULL, (struct note_changes){ .records = 2 },
+				"2 changes since: /f\n"));
+	assert_string_equal(finds_since(note, NULL, (struct note_changes){ .records = 2 }, text),
+			    "the last backup lacks 2 changes; try: `coffer backup create FILE`");
+}
+
+static void test_status_backup_says_that_its_unlock_methods_are_from_before(void **state)
+{
+	const char *note = "{\"revision\":11,\"file\":\"/f\"}";
+	char text[FINDING_TEXT_CHARS];
+
+	assert_true(shows_since(note, NULL, (struct note_changes){ .header = true },
+				"0 changes since, its unlock methods are from before: /f\n"));
+	assert_string_equal(finds_since(note, NULL, (struct note_changes){ .header = true }, text),
+			    "the unlock methods were changed since the last backup, which opens "
+			    "with those of before; try: `coffer backup create FILE`");
 }
 
 static void test_status_backup_forged_note_leads_no_terminal_astray(void **state)
@@ -153,8 +186,10 @@ static void test_status_backup_json_has_both_or_null(void **state)
 	status_backup_json(&none, empty);
 	assert_null(json_get(empty, "backup"));
 	assert_null(json_get(empty, "drill"));
+	both.since = (struct note_changes){ .records = 2, .header = true };
 	status_backup_json(&both, full);
 	assert_int_equal(json_get_uint(json_get(full, "backup"), "changes_since", 99), 2);
+	assert_true(json_get_bool(json_get(full, "backup"), "methods_changed", false));
 	assert_int_equal(json_get_uint(json_get(full, "drill"), "opens", 99), 4);
 	status_backup_done(&both);
 }
@@ -168,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_status_backup_says_never),
 		cmocka_unit_test(test_status_backup_says_how_long_ago),
 		cmocka_unit_test(test_status_backup_counts_one_change),
+		cmocka_unit_test(test_status_backup_says_that_its_unlock_methods_are_from_before),
 		cmocka_unit_test(test_status_backup_forged_note_leads_no_terminal_astray),
 		cmocka_unit_test(test_status_drill_names_disks_that_would_not_open),
 		cmocka_unit_test(test_status_backup_json_has_both_or_null),
