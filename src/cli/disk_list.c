@@ -27,6 +27,7 @@ struct row {
 	char name[VOLUME_NAME_MAX_CHARS + 1]; /* of its record, "" without one */
 	int luks_version;
 	struct verdict verdict;
+	const struct disk *key_only; /* its record, where the key is in a file alone; or NULL */
 	bool has_copy;
 	bool readable;
 	bool damaged;		 /* its header, or one of the two */
@@ -58,6 +59,7 @@ static void find_record_name(const struct disk_known *known, const struct luks_i
 {
 	const struct disk *disk = disk_set_find(&known->disks, NULL, info->uuid);
 
+	row->key_only = disk && disk->key_only ? disk : NULL;
 	if (disk)
 		(void)snprintf(row->name, sizeof(row->name), "%s", disk->name);
 	else if (!known->unlocked && disk_known_has(known->names, row->open_as))
@@ -125,11 +127,11 @@ static cof_result fill_row(struct cli_call *call, const struct disk_known *known
 	return COF_OK;
 }
 
-/* "yes", "no", or "?" where a locked vault does not tell. */
+/* "yes", "file" where a key file alone has it, "no", or "?" where a locked vault does not tell. */
 static const char *key_word(const struct disk_known *known, const struct row *row)
 {
 	if (row->name[0])
-		return "yes";
+		return row->key_only ? "file" : "yes";
 	if (!row->luks_version)
 		return "";
 	return known->vault && !known->unlocked ? "?" : "no";
@@ -197,7 +199,8 @@ static struct json *row_json(const struct disk_known *known, const struct row *r
 	if (strcmp(key_word(known, row), "?") == 0)
 		json_set_null(json, "key");
 	else
-		json_set_bool(json, "key", row->name[0] != '\0');
+		json_set_bool(json, "key", row->name[0] && !row->key_only);
+	json_set_text(json, "key_file", row->key_only ? row->key_only->key_file : NULL);
 	json_set_bool(json, "header_copy", row->has_copy);
 	return json;
 }
@@ -332,8 +335,9 @@ const struct cli_verb cli_verb_disk_list = {
 		"Shows the block devices of this machine in natural order, partitions below their "
 		"disk and legs below their multipath map: by-id name, vendor, model, serial "
 		"number, size, transport, who uses it, LUKS version, the volume that is open on "
-		"it, and whether the vault has its key and a copy of its header. With a locked "
-		"vault the last two are known for open disks alone.",
+		"it, and whether the vault has its key and a copy of its header; \"file\" where a "
+		"key file alone has the key. With a locked vault the last two are known for open "
+		"disks alone.",
 	.options = (const struct cli_option[]){ CLI_PASSPHRASE_OPTION, { 0 } },
 	.examples =
 		(const struct cli_example[]){

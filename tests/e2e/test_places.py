@@ -159,6 +159,12 @@ def test_only_leaves_no_key_in_the_vault(coffer, formatted, keys, place):
     history = coffer.run("key", "history", disk.volume, "--json", *coffer.secret()).json["keys"]
     assert len(history) == 1 and not history[0]["secret"]
     assert status_of(coffer, disk)["key_only"]
+    listed = next(found for found in coffer.run("disk", "list", "--json", *coffer.secret())
+                  .json["devices"] if found["name"] == disk.volume)
+    assert listed["key"] is False and listed["key_file"] == str(file)
+    shown = coffer.run("disk", "list", *coffer.secret()).out.splitlines()
+    assert next(line for line in shown if disk.node in line.split()[0]).split()[-2:] == \
+        ["file", "yes"]
     assert opens(disk, file)
     coffer.open(disk)
     coffer.close(disk)
