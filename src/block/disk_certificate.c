@@ -3,6 +3,8 @@
  * What the audit log keeps of a disk that was destroyed, pure.
  */
 
+#include <stdio.h>
+
 #include "disk_destroy.h"
 
 /* What a reader of the certificate must not take for granted. */
@@ -16,6 +18,24 @@ static const char *limits_of(const struct destroy_steps *steps)
 		       "data unreadable is that the key in the vault is gone";
 	return "blocks that the drive has replaced by others were not overwritten: what makes the "
 	       "data unreadable is that the key in the vault is gone";
+}
+
+/* Adds what is known of backups, which bring back what was not overwritten. */
+static void add_backups(struct json *certificate, const struct destroy_steps *steps)
+{
+	char limits[512];
+
+	json_set_known(certificate, "last_backup", steps->last_backup);
+	if (steps->last_backup[0])
+		json_set_bool(certificate, "backups_hold_key", steps->backup_holds);
+	else
+		json_set_null(certificate, "backups_hold_key");
+	(void)snprintf(limits, sizeof(limits), "%s%s", limits_of(steps),
+		       steps->backup_holds ? "; backups of the vault from before still have a key "
+					     "and a copy of the header, and with both whatever was "
+					     "not overwritten can be read"
+					   : "");
+	json_set_text(certificate, "limits", limits);
 }
 
 struct json *destroy_certificate(const struct disk *disk, const struct destroy_steps *steps,
@@ -47,7 +67,7 @@ struct json *destroy_certificate(const struct disk *disk, const struct destroy_s
 		json_add_text(copies, copies_aside[i]);
 	json_set(certificate, "mirrors_left", mirrors);
 	json_set(certificate, "copies_set_aside", copies);
-	json_set_text(certificate, "limits", limits_of(steps));
+	add_backups(certificate, steps);
 	return certificate;
 }
 
@@ -60,6 +80,8 @@ void destroy_steps_to_meta(const struct destroy_steps *steps, struct json *meta)
 	json_set_bool(object, "discarded", steps->discarded);
 	json_set_bool(object, "flash", steps->flash);
 	json_set_uint(object, "overwritten_bytes", steps->overwritten_bytes);
+	json_set_text(object, "last_backup", steps->last_backup);
+	json_set_bool(object, "backup_holds", steps->backup_holds);
 	json_set(meta, "steps", object);
 }
 
@@ -67,11 +89,16 @@ struct destroy_steps destroy_steps_of(const struct json *meta)
 {
 	const struct json *object = json_get(meta, "steps");
 
-	return (struct destroy_steps){
+	const char *backup = json_get_text(object, "last_backup");
+	struct destroy_steps steps = {
 		.missing = json_get_bool(object, "missing", false),
 		.overwritten = json_get_bool(object, "overwritten", false),
 		.discarded = json_get_bool(object, "discarded", false),
 		.flash = json_get_bool(object, "flash", false),
 		.overwritten_bytes = json_get_uint(object, "overwritten_bytes", 0),
+		.backup_holds = json_get_bool(object, "backup_holds", false),
 	};
+
+	(void)snprintf(steps.last_backup, sizeof(steps.last_backup), "%s", backup ? backup : "");
+	return steps;
 }

@@ -33,7 +33,6 @@ struct destroying {
 	struct vault *vault;
 	const struct paths *paths;
 	struct disk_destroy_job *job;
-	struct destroy_steps steps;
 };
 
 /* Step 0: what is about to happen is in the audit log, or nothing happens. */
@@ -149,11 +148,11 @@ static cof_result wipe(struct destroying *destroying, struct cof_error *err)
 	TRY(luks_probe(job->device->node, &is_luks, err));
 	ENSURE(!is_luks, err, COF_E_IO, job->device->node,
 	       "has a LUKS header although it was overwritten");
-	destroying->steps.overwritten = true;
-	destroying->steps.overwritten_bytes = job->wipe_bytes;
-	destroying->steps.flash = !job->device->rotational;
+	job->steps.overwritten = true;
+	job->steps.overwritten_bytes = job->wipe_bytes;
+	job->steps.flash = !job->device->rotational;
 	/* A device that cannot is none the worse for it: the certificate says so. */
-	destroying->steps.discarded = job->device->discards && ioctl(fd, BLKDISCARD, range) == 0;
+	job->steps.discarded = job->device->discards && ioctl(fd, BLKDISCARD, range) == 0;
 	return fault_point("destroy/wiped", err);
 }
 
@@ -229,7 +228,7 @@ static cof_result forget(const struct destroying *destroying, struct cof_error *
 	TRY(get_or_new(vault, DISK_DESTROYED_KIND, job->disk.name, &destroyed, err));
 	json_free(TAKE(destroyed->meta));
 	destroyed->meta = disk_to_meta(&job->disk);
-	destroy_steps_to_meta(&destroying->steps, destroyed->meta);
+	destroy_steps_to_meta(&job->steps, destroyed->meta);
 	writes[4] = (struct vault_write){ .record = destroyed };
 	TRY(vault_commit(vault, writes, 5, err));
 	disk_proof_remove(destroying->paths, job->disk.name);
@@ -311,7 +310,7 @@ static cof_result destroy_one(struct destroying *destroying, struct cof_error *e
 	if (job->action != DESTROY_CERTIFY) {
 		TRY(announce(destroying, err));
 		job->result.changed = true;
-		destroying->steps.missing = job->action == DESTROY_VAULT;
+		job->steps.missing = job->action == DESTROY_VAULT;
 		if (job->action == DESTROY_ALL)
 			TRY(wipe(destroying, err));
 		TRY(edit_crypttab(destroying, err));

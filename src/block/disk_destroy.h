@@ -12,13 +12,20 @@
  * its meta are the disk's facts, and the steps under "steps". There for a moment only. */
 #define DISK_DESTROYED_KIND "disk-destroyed"
 
-/** struct destroy_steps - what was done to the device; false where it was not, or could not be */
+/**
+ * struct destroy_steps - what was done to the device; false where it was not, or could not be
+ * @last_backup:  when the last backup of the vault that is known was made, RFC 3339; "" for none
+ * @backup_holds: it may have a key of the disk and a copy of its header, with which both can be put
+ *                back; so may those before it
+ */
 struct destroy_steps {
 	bool missing;	  /* the device was not there: only what the vault had could go */
 	bool overwritten; /* keyslots and both headers, twice, and read back */
 	bool discarded;
 	bool flash; /* overwriting promises nothing: it does not rotate */
 	uint64_t overwritten_bytes;
+	char last_backup[32];
+	bool backup_holds;
 };
 
 /**
@@ -52,6 +59,7 @@ struct disk_destroy_job {
 	size_t slot_count;
 	size_t key_count;  /* generations of the key in the vault */
 	size_t copy_count; /* and of the header's copy */
+	struct destroy_steps steps;
 	bool has_line;	   /* in crypttab */
 	struct disk_result result;
 };

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit_line.h"
 #include "disk_destroy.h"
 #include "disk_life.h"
 #include "disk_result.h"
 #include "key_place.h"
+#include "note.h"
+#include "number.h"
 #include "tabfile.h"
 
 /* What planning one disk may look at. */
@@ -175,6 +178,39 @@ static cof_result count_generation(const struct record *record, void *context,
 	return COF_OK;
 }
 
+/* vault_each_generation()'s visitor: the oldest of all, since it comes last. */
+static cof_result keep_oldest(const struct record *record, void *context, struct cof_error *err)
+{
+	struct record *oldest = context;
+
+	(void)err;
+	oldest->generation = record->generation;
+	oldest->created = record->created;
+	return COF_OK;
+}
+
+/* What the last backup that is known has of the disk. A note proves nothing, and older copies of
+ * the header may have gone: only a first one that is newer than the backup is not in it. */
+static cof_result look_at_backup(const struct planning *planning, struct disk_destroy_job *job,
+				 struct cof_error *err)
+{
+	_cleanup_json_ struct json *note = NULL;
+	struct record oldest = { 0 };
+	int64_t when = 0;
+	const char *text;
+
+	if (cof_failed(note_get(planning->vault, NOTE_BACKUP, &note, NULL)) || !note)
+		return COF_OK;
+	text = json_get_text(note, "time");
+	if (!text || cof_failed(audit_time_parse(text, &when, NULL)))
+		return COF_OK;
+	(void)time_format(when, job->steps.last_backup);
+	TRY(vault_each_generation(planning->vault, DISK_HEADER_KIND, job->disk.name, keep_oldest,
+				  &oldest, err));
+	job->steps.backup_holds = oldest.generation != 1 || oldest.created <= when;
+	return COF_OK;
+}
+
 /* What the vault and crypttab have of the disk. */
 static cof_result count(const struct planning *planning, struct disk_destroy_job *job,
 			struct cof_error *err)
@@ -189,6 +225,7 @@ static cof_result count(const struct planning *planning, struct disk_destroy_job
 	job->key_count += rotations;
 	TRY(vault_each_generation(planning->vault, DISK_HEADER_KIND, job->disk.name,
 				  count_generation, &job->copy_count, err));
+	TRY(look_at_backup(planning, job, err));
 	job->has_line = crypttab_find(planning->crypttab, job->disk.name, &line) &&
 			disk_line_is_ours(planning->paths, &job->disk, &line);
 	return COF_OK;

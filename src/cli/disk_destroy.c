@@ -9,29 +9,47 @@
 #include "backup_show.h"
 #include "disk_destroy.h"
 #include "disk_results.h"
+#include "log.h"
 #include "number.h"
 #include "unlocking.h"
 #include "verbs.h"
 
+/* Who can read the data all the same: what has both a key and a copy of the header. */
+static void describe_backups(const struct destroy_steps *steps, char *out, size_t out_size_bytes)
+{
+	if (!steps->last_backup[0])
+		(void)snprintf(out, out_size_bytes,
+			       "except with a backup of the vault from before (none is known)");
+	else if (steps->backup_holds)
+		(void)snprintf(out, out_size_bytes,
+			       "except with a backup of the vault from before (the last: %s)",
+			       steps->last_backup);
+	else
+		(void)snprintf(out, out_size_bytes,
+			       "and the last backup of the vault, %s, does not have it yet",
+			       steps->last_backup);
+}
+
 /* What is said before the question. */
 static void describe_loss(const struct disk_destroy_job *job, char *out, size_t out_size_bytes)
 {
+	char backups[160];
 	char size[16];
 
+	describe_backups(&job->steps, backups, sizeof(backups));
 	if (job->action == DESTROY_VAULT) {
 		(void)snprintf(out, out_size_bytes,
 			       "every key and header copy of %s will be removed, and the disk can "
-			       "never be opened again, should it turn up",
-			       job->disk.name);
+			       "never be opened again, should it turn up, %s",
+			       job->disk.name, backups);
 		return;
 	}
 	(void)snprintf(out, out_size_bytes,
-		       "all data on %s (%s%s%s%s%s, %s) will be unreadable for good, also for "
-		       "whoever has its keys or a copy of its header",
+		       "all data on %s (%s%s%s%s%s, %s) will be unreadable for good, %s",
 		       job->device->node, job->device->vendor, job->device->vendor[0] ? " " : "",
 		       job->device->model[0] ? job->device->model : job->device->transport,
 		       job->device->serial[0] ? ", serial number " : "", job->device->serial,
-		       size_format(job->device->size_bytes, size));
+		       size_format(job->device->size_bytes, size), backups);
 }
 
 /* What goes, disk by disk; shown before anything is asked. */
@@ -102,8 +120,23 @@ static cof_result warn_of_copy(const char *path, const char *remedy, void *conte
 	return COF_OK;
 }
 
+/* Names the disks that a backup brings back. */
+static void tell_backups(const struct cli_call *call, const struct disk_destroy_plan *plan)
+{
+	for (size_t i = 0; i < plan->count && !call->quiet; i++) {
+		const struct disk_destroy_job *job = &plan->jobs[i];
+
+		if (job->result.changed && job->steps.backup_holds)
+			log_notice("%s: backups of the vault made until %s still have its key and "
+				   "a copy of its header, with which what was not overwritten can "
+				   "be read: destroy them as well",
+				   job->disk.name, job->steps.last_backup);
+	}
+}
+
 /* Warns of the copies that were set aside, once something was destroyed. */
-static void warn_of_copies(struct vault *vault, const struct disk_destroy_plan *plan)
+static void warn_of_copies(const struct cli_call *call, struct vault *vault,
+			   const struct disk_destroy_plan *plan)
 {
 	bool destroyed = false;
 
@@ -113,6 +146,7 @@ static void warn_of_copies(struct vault *vault, const struct disk_destroy_plan *
 	if (!destroyed)
 		return;
 	cof_ignore(vault_copies_aside(vault, warn_of_copy, NULL, NULL));
+	tell_backups(call, plan);
 	backup_tell_older(vault);
 }
 
@@ -161,7 +195,7 @@ static cof_result run_destroy(struct cli_call *call, struct cof_error *err)
 	/* Every failure is in the jobs' results as well, from where show() passes the first up. */
 	cof_ignore(disk_destroy_run(vault, call->paths, &plan, progress, err));
 	progress_free(TAKE(progress));
-	warn_of_copies(vault, &plan);
+	warn_of_copies(call, vault, &plan);
 	return show(call, &plan, err);
 }
 
@@ -190,7 +224,9 @@ const struct cli_verb cli_verb_disk_destroy = {
 		"it is named. So is a copy of the vault that was set aside, in a mirror or beside "
 		"the vault's folder: it is not touched, and while there is one, the certificate "
 		"does not say that the keys are removed. Backups of the vault from before keep "
-		"theirs.",
+		"theirs: with one, a header and its key can be put back, and then whatever was "
+		"neither overwritten nor discarded can be read. The question and the certificate "
+		"name the last one that is known.",
 	.options =
 		(const struct cli_option[]){
 			{ "missing", CLI_FLAG, NULL,

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 
@@ -76,6 +77,7 @@ def test_certificate_says_what_when_and_which_steps(coffer, formatted):
         assert said[step] is True
     assert said["missing"] is False and said["mirrors_left"] == [] == said["copies_set_aside"]
     assert "what makes the data unreadable is that the key in the vault is gone" in said["limits"]
+    assert said["last_backup"] is None and said["backups_hold_key"] is None
     assert coffer.run("audit", "--verify", *coffer.secret()).status == 0
 
 
@@ -120,6 +122,27 @@ def test_destroy_without_agreement_changes_nothing(coffer, formatted):
     assert "unreadable for good" in refused.err and f"--yes-destroy {formatted}" in refused.err
     destroy(coffer, formatted, agreed=["/dev/other"], expect=REFUSED)
     assert formatted.digest() == before and kinds(coffer) == ["disk", "disk-header"]
+
+
+def test_backup_that_brings_the_disk_back_is_told(coffer, formatted, make_disk, place):
+    made = coffer.run("backup", "create", place / "backup", "--json",
+                      *coffer.secret()).json["backup"]
+    time.sleep(1)  # what is made in the same second may be in the backup
+    later = make_disk()
+    coffer.format(later)
+    coffer.close(later)
+    refused = destroy(coffer, formatted, agreed=[], expect=REFUSED)
+    assert f"except with a backup of the vault from before (the last: {made['created']})" \
+        in refused.err
+    told = destroy(coffer, formatted, later, agreed=(formatted, later))
+    assert f"{formatted.volume}: backups of the vault made until {made['created']}" in told.err
+    assert f"{later.volume}: backups of the vault" not in told.err
+    held, not_held = [certificates(coffer, disk.volume)[-1]["detail"]
+                      for disk in (formatted, later)]
+    assert held["last_backup"] == not_held["last_backup"] == made["created"]
+    assert held["backups_hold_key"] is True and not_held["backups_hold_key"] is False
+    assert "backups of the vault from before still have a key" in held["limits"]
+    assert "backups" not in not_held["limits"]
 
 
 @pytest.mark.parametrize("answer", ["right", "wrong"])

@@ -82,7 +82,9 @@ static void test_steps_go_both_ways(void **state)
 				       .overwritten = true,
 				       .discarded = true,
 				       .flash = true,
-				       .overwritten_bytes = 42 };
+				       .overwritten_bytes = 42,
+				       .last_backup = "2026-11-20T17:00:00Z",
+				       .backup_holds = true };
 	_cleanup_json_ struct json *meta = json_new_object();
 	struct destroy_steps back;
 
@@ -91,6 +93,8 @@ static void test_steps_go_both_ways(void **state)
 	back = destroy_steps_of(meta);
 	assert_true(back.missing && back.overwritten && back.discarded && back.flash);
 	assert_true(back.overwritten_bytes == 42);
+	assert_string_equal(back.last_backup, "2026-11-20T17:00:00Z");
+	assert_true(back.backup_holds);
 }
 
 static void test_meta_without_steps_has_done_none(void **state)
