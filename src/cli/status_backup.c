@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "status_backup.h"
 
+#include <string.h>
+
 #include "audit_line.h"
 #include "status_line.h"
 
@@ -79,6 +81,26 @@ static cof_result judge_backup(const struct status_backup *notes, struct finding
 	return judge_age(notes, notes->backup, "backup", MAKE_BACKUP, list, err);
 }
 
+/* Advice where the last drill was with another backup than the last one. */
+static cof_result advise_drill(const struct status_backup *notes, struct finding_list *list,
+			       struct cof_error *err)
+{
+	const char *newest = json_get_text(notes->backup, "id");
+	const char *tried = json_get_text(notes->drill, "id");
+	struct finding untried = {
+		.area = AREA_BACKUP,
+		.advice = true,
+		.error = { .code = COF_E_FAILED,
+			   .text = "the newest backup was never tried by a drill",
+			   .cause = "the last drill was with another one",
+			   .remedy = TRY_BACKUP },
+	};
+
+	return newest && tried && strcmp(newest, tried) != 0
+		       ? finding_list_add(&untried, list, err)
+		       : COF_OK;
+}
+
 cof_result status_backup_findings(const struct status_backup *notes, bool never,
 				  struct finding_list *list, struct cof_error *err)
 {
@@ -97,6 +119,8 @@ cof_result status_backup_findings(const struct status_backup *notes, bool never,
 		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", TRY_BACKUP, err,
 				 "at the last drill %llu disk%s would not have opened", fails,
 				 fails == 1 ? "" : "s"));
+	if (never)
+		TRY(advise_drill(notes, list, err));
 	return judge_age(notes, notes->drill, "drill", TRY_BACKUP, list, err);
 }
 

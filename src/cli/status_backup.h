@@ -27,8 +27,8 @@ void status_backup_done(struct status_backup *notes);
 
 /**
  * status_backup_findings() - add what is due: a backup that lacks what was changed since, one or a
- * drill of long ago, a failed one or one of another backup, and what was made in the future
- * @never: also that there was none
+ * drill of long ago, a drill that failed, and what was made in the future
+ * @never: also that there was none, and as advice that a drill was not with the newest one
  * Fails: COF_E_NOMEM
  */
 cof_result status_backup_findings(const struct status_backup *notes, bool never,

@@ -104,6 +104,23 @@ static void test_status_backup_failed_drill_is_due(void **state)
 			    "FILE`");
 }
 
+static void test_status_drill_of_another_backup_is_advice_for_the_doctor(void **state)
+{
+	_cleanup_(finding_list_done) struct finding_list list = { 0 };
+	struct status_backup notes = notes_of("{\"id\":\"b\"}", "{\"id\":\"a\"}");
+	struct status_backup same = notes_of("{\"id\":\"b\"}", "{\"id\":\"b\"}");
+
+	assert_ok(status_backup_findings(&notes, false, &list, NULL));
+	assert_ok(status_backup_findings(&same, true, &list, NULL));
+	assert_int_equal(list.count, 0);
+	assert_ok(status_backup_findings(&notes, true, &list, NULL));
+	assert_int_equal(list.count, 1);
+	assert_string_equal(finding_severity(&list.items[0]), "advice");
+	assert_non_null(strstr(list.items[0].error.text, "newest backup was never tried"));
+	status_backup_done(&notes);
+	status_backup_done(&same);
+}
+
 static void test_status_backup_says_never(void **state)
 {
 	assert_true(shows(NULL, NULL, "backup     never: `coffer backup create FILE`\n"));
@@ -200,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_status_backup_of_long_ago_is_due),
 		cmocka_unit_test(test_status_backup_of_the_future_tells_of_the_clock),
 		cmocka_unit_test(test_status_backup_failed_drill_is_due),
+		cmocka_unit_test(test_status_drill_of_another_backup_is_advice_for_the_doctor),
 		cmocka_unit_test(test_status_backup_says_never),
 		cmocka_unit_test(test_status_backup_says_how_long_ago),
 		cmocka_unit_test(test_status_backup_counts_one_change),
