@@ -135,7 +135,7 @@ void swap_plan_done(struct swap_plan *plan);
 
 /**
  * swap_plan() - look at each area and decide; changes nothing
- * @names: devices; none: all that are active, and with spec.now those of crypttab that are not
+ * @names: devices; none: all that are active or in fstab, with spec.now also those of crypttab
  * Refusals are in the jobs. Fails: COF_E_IO, COF_E_NOMEM, COF_E_FORMAT, COF_E_UNSUPPORTED (--now
  * without dm-crypt)
  */

@@ -205,13 +205,35 @@ static bool is_listed(const struct state_list *list, const struct device *device
 	return false;
 }
 
-/* Appends the device that a file names, unless it is there already or not on this machine. */
+/* Whether one of the states is this file. */
+static bool is_listed_file(const struct state_list *list, const struct stat *file)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (stat(list->items[i].area.path, &st) == 0 && st.st_dev == file->st_dev &&
+		    st.st_ino == file->st_ino)
+			return true;
+	return false;
+}
+
+/* Appends the device or swap file that a file names, unless it is there already or not on this
+ * machine. */
 static cof_result add_named(const struct paths *paths, const struct tables *tables,
 			    const char *name, struct state_list *list, struct cof_error *err)
 {
 	_cleanup_(device_freep) struct device *device = NULL;
 	struct swap_area area = { 0 };
+	struct stat st;
 
+	if (stat(name, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (is_listed_file(list, &st))
+			return COF_OK;
+		(void)snprintf(area.path, sizeof(area.path), "%.255s", name);
+		area.is_file = true;
+		area.size_bytes = (uint64_t)st.st_size;
+		return add_state(paths, tables, &area, false, list, err);
+	}
 	if (cof_failed(device_find(name, &device, NULL)) || is_listed(list, device))
 		return COF_OK;
 	(void)snprintf(area.path, sizeof(area.path), "%s", device->node);

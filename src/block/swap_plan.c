@@ -295,9 +295,37 @@ static cof_result judge(const struct swap_planning *planning, const struct swap_
 	return judge_device(planning, plan, job, err);
 }
 
-/* All active areas, and for --now those of crypttab: a run that was stopped may have left one. */
-static cof_result list_all(const struct swap_planning *planning, char ***ret_names,
-			   struct cof_error *err)
+/* Adds what fstab names, by a device's node or a file's path, unless it is there already. */
+static cof_result list_fstab(struct span text, char ***names, struct cof_error *err)
+{
+	struct fstab_entry entry;
+	char spec[512];
+	size_t line = 0;
+	size_t at = 0;
+
+	while (fstab_next(text, &at, &line, &entry)) {
+		_cleanup_(device_freep) struct device *device = NULL;
+		const char *name = spec;
+		struct stat st;
+
+		if (!fstab_is(entry.type, "swap") || !fstab_decode(entry.spec, spec, sizeof(spec)))
+			continue;
+		/* What is not on this machine is no swap of the next boot either. */
+		if (stat(spec, &st) != 0 || !S_ISREG(st.st_mode)) {
+			if (cof_failed(device_find(spec, &device, NULL)))
+				continue;
+			name = device->node;
+		}
+		if (!name_list_has(*names, name))
+			TRY(name_list_add(names, name, err));
+	}
+	return COF_OK;
+}
+
+/* All active areas and those of fstab, and for --now those of crypttab: a run that was stopped may
+ * have left one. */
+static cof_result list_all(const struct swap_planning *planning, struct span fstab,
+			   char ***ret_names, struct cof_error *err)
 {
 	_cleanup_(name_list_freep) char **names = NULL;
 	struct crypttab_entry entry;
@@ -320,6 +348,7 @@ static cof_result list_all(const struct swap_planning *planning, char ***ret_nam
 		if (!area_of(planning, device->number))
 			TRY(name_list_add(&names, device->node, err));
 	}
+	TRY(list_fstab(fstab, &names, err));
 	*ret_names = TAKE(names);
 	return COF_OK;
 }
@@ -406,7 +435,7 @@ cof_result swap_plan(const struct paths *paths, const char *const names[], size_
 	       "--now", "cannot encrypt swap: %s", why_not);
 	TRY(read_files(&planning, &plan, err));
 	if (count == 0) {
-		TRY(list_all(&planning, &all, err));
+		TRY(list_all(&planning, buffer_span(&plan.fstab[0]), &all, err));
 		count = name_list_count(all);
 	}
 	plan.jobs = calloc(count + 1, sizeof(*plan.jobs));

@@ -128,13 +128,18 @@ cof_result doctor_crypttab(struct doctor *doctor, struct cof_error *err)
 
 /* ---- swap ---- */
 
-/* The command that encrypts an area; a file has none. */
-static void swap_remedy(const struct swap_state *state, const char *option, char *out, size_t room)
+/* The command that encrypts an area; where it would be refused, its own remedy. */
+static void swap_remedy(const struct doctor *doctor, const struct swap_state *state,
+			const char *option, char *out, size_t room)
 {
+	_cleanup_(swap_plan_done) struct swap_plan plan = { 0 };
+	const char *const names[] = { state->area.path };
+	const struct swap_spec spec = { 0 };
 	char word[SHELL_WORD_CHARS];
 
-	if (state->area.is_file)
-		(void)snprintf(out, room, "coffer help swap encrypt, which explains swap files");
+	if (!cof_failed(swap_plan(doctor->call->paths, names, 1, &spec, &plan, NULL)) &&
+	    plan.jobs[0].error.remedy[0])
+		(void)snprintf(out, room, "%s", plan.jobs[0].error.remedy);
 	else
 		(void)snprintf(out, room, "coffer swap encrypt %s%s",
 			       shell_word(state->area.path, word), option);
@@ -147,7 +152,7 @@ static cof_result judge_swap(struct doctor *doctor, const struct swap_state *sta
 	bool later = strcmp(state->at_boot, "encrypted") == 0;
 	char remedy[SHELL_WORD_CHARS + 64];
 
-	swap_remedy(state, later ? " --now" : "", remedy, sizeof(remedy));
+	swap_remedy(doctor, state, later ? " --now" : "", remedy, sizeof(remedy));
 	if (state->active && state->how == SWAP_PLAIN)
 		return finding_note(&doctor->gathered.list, AREA_SWAP, COF_E_REFUSED,
 				    state->area.path, remedy, err,

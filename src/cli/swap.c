@@ -273,8 +273,9 @@ const struct cli_verb cli_verb_swap_encrypt = {
 	.description =
 		"Gives each swap device a line in /etc/crypttab, with a key from /dev/urandom that "
 		"nobody ever sees, and has /etc/fstab use the mapping, /dev/mapper/swap. Without "
-		"DEV, all swap that is active. It takes effect with the next boot, or at once with "
-		"--now. Every other byte of both files stays, also options such as pri=; a dated "
+		"DEV, all swap that is active or in fstab. It takes effect with the next boot, or "
+		"at once with --now. Every other byte of both files stays, also options such as "
+		"pri=; a dated "
 		"copy of the version before is left beside each. A run that was interrupted is "
 		"finished by the same command.\n\n"
 		"The device is named by its partition's UUID or below /dev/disk/by-id: what it "

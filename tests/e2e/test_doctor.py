@@ -450,6 +450,20 @@ def test_swap_that_is_not_encrypted_at_the_next_boot_is_found(coffer, part):  # 
     assert node not in [item["subject"] for item in findings(coffer, swap=True)]
 
 
+def test_swap_that_cannot_be_encrypted_is_found_with_a_remedy_that_is_not_refused(
+        coffer, make_disk, place):
+    disk = make_disk()
+    tool("mkswap", disk)
+    path = place / "swapfile"
+    path.write_bytes(bytes(1 << 20))
+    (coffer.root / "etc/fstab").write_text(f"{disk.node} none swap sw 0 0\n"
+                                           f"{path} none swap sw 0 0\n")
+    found = {item["subject"]: item for item in findings(coffer, swap=True)}
+    assert "use a partition of a GPT disk" in found[disk.node]["remedy"]
+    assert "next boot" in found[str(path)]["problem"]
+    assert "partition or logical volume" in found[str(path)]["remedy"]
+
+
 def test_hibernation_to_swap_with_a_random_key_is_found(coffer, part):  # noqa: F811
     node = part.nodes[0]
     coffer.run("swap", "encrypt", node)

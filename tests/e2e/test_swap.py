@@ -144,6 +144,23 @@ def test_dry_run_shows_a_diff_and_changes_nothing(files, part):
     assert encrypt(files, part.nodes[0], "--dry-run").json["diff"]
 
 
+def test_without_a_device_what_fstab_alone_names_is_encrypted(files, part):
+    found = [swap for swap in encrypt(files, expect=None).json["swaps"]
+             if swap["name"] == "swap" and swap["changed"]]
+    assert len(found) == 1 and line(part) in files.crypttab.read_text()
+
+
+def test_swap_file_of_fstab_is_shown_and_refused(bare, place):
+    path = place / "swapfile"
+    path.write_bytes(bytes(1 << 20))
+    (bare.root / "etc/fstab").write_text(f"{path} none swap sw 0 0\n" * 2)
+    shown, = [swap for swap in bare.run("swap", "status", "--json").json["swaps"]
+              if swap["device"] == str(path)]
+    assert (shown["active"], shown["at_boot"]) == (False, "plain")
+    refused = encrypt(bare, expect=REFUSED).json["swaps"]
+    assert [swap for swap in refused if swap["state"] == "failed"]
+
+
 def test_two_areas_get_two_names(bare, make_disk):
     parts = Partitions(make_disk(size_mib=140), 2)
     for node in parts.nodes:
