@@ -94,6 +94,9 @@ static void settle(struct cli_call *call, struct vault *vault)
 {
 	lock_agent(call);
 	mirrors_warn(call, MIRRORS_AFTER_REVOKE);
+	cli_say(call,
+		"Backups and copies of the vault made before still open with what was revoked, "
+		"and hold the disks' keys: `coffer key rotate --all` gives the disks new ones.");
 	backup_tell_older(vault);
 }
 
@@ -270,8 +273,11 @@ const struct cli_verb cli_verb_revoke = {
 		"stay in their slots whose secrets are given: the one that opens the vault now, "
 		"those of --keep-passphrase-file and --keep-key-file, and what is typed when it "
 		"is asked for. A TPM, a server, a token or a command is to be enrolled again.\n\n"
-		"What somebody has read from the vault already is not undone by this: give the "
-		"disks new keys for that.\n\n"
+		"What somebody has read from the vault already is not undone by this, nor do "
+		"backups and copies of the vault from before change: they open with what opened "
+		"them, and hold the disks' keys. `coffer key rotate --all` gives the disks new "
+		"ones. Such an old key opens a disk still together with a copy of its header from "
+		"then, which `coffer disk rekey` alone makes worthless.\n\n"
 		"NAME of --yes-destroy is the vault's UUID, which `coffer status` shows.",
 	.options = (const struct cli_option[]){ CLI_UNLOCK_OPTIONS,
 						CLI_NEW_PASSPHRASE_OPTION,

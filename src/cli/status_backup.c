@@ -10,6 +10,7 @@
 #define DUE_DAYS      90   /* our own: a quarter */
 #define AHEAD_SECONDS 3600 /* clocks are put right by less */
 #define MAKE_BACKUP   "coffer backup create FILE"
+#define NEW_KEYS      "coffer key rotate --all, then coffer backup create FILE"
 #define TRY_BACKUP    "coffer drill FILE"
 
 void status_backup_done(struct status_backup *notes)
@@ -67,16 +68,21 @@ static cof_result judge_backup(const struct status_backup *notes, struct finding
 			       struct cof_error *err)
 {
 	unsigned long long changes = notes->since.records;
+	bool revoked = json_get_uint(notes->backup, "epoch", notes->epoch) < notes->epoch;
 
 	if (changes > 0)
 		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
 				 "the last backup lacks %llu change%s", changes,
 				 changes == 1 ? "" : "s"));
-	if (notes->since.header)
+	if (revoked)
+		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", NEW_KEYS, err,
+				 "the last backup and those before open with what was revoked "
+				 "since, and hold the keys of the disks"));
+	else if (notes->since.header)
 		TRY(finding_note(list, AREA_BACKUP, COF_E_FAILED, "", MAKE_BACKUP, err,
 				 "the unlock methods were changed since the last backup, which "
 				 "opens with those of before"));
-	if (changes > 0 || notes->since.header)
+	if (changes > 0 || notes->since.header || revoked)
 		return COF_OK;
 	return judge_age(notes, notes->backup, "backup", MAKE_BACKUP, list, err);
 }

@@ -16,12 +16,14 @@
  * struct status_backup - owned notes, each NULL where there is none
  * @now:   seconds since 1970
  * @since: what was changed since the backup
+ * @epoch: of the vault; that of a backup is older where the vault was revoked since
  */
 struct status_backup {
 	struct json *backup;
 	struct json *drill;
 	time_t now;
 	struct note_changes since;
+	uint32_t epoch;
 };
 void status_backup_done(struct status_backup *notes);
 

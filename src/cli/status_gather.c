@@ -138,6 +138,7 @@ static cof_result gather_parts(struct status_gathered *gathered, struct cof_erro
 static void gather_notes(struct status_gathered *gathered)
 {
 	gathered->backups.now = clock_now();
+	gathered->backups.epoch = vault_epoch(gathered->vault);
 	cof_ignore(note_get(gathered->vault, NOTE_BACKUP, &gathered->backups.backup, NULL));
 	if (gathered->backups.backup)
 		cof_ignore(note_changes_since(gathered->vault, gathered->backups.backup,

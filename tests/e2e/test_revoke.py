@@ -51,6 +51,18 @@ def test_one_method_goes_and_the_others_stay_in_their_slots(three, disk):
     three.open(disk)
 
 
+def test_backup_that_still_opens_with_what_was_revoked_is_told(three, place):
+    three.run("backup", "create", place / "backup", *three.secret())
+    told = revoke(three, 2, *three.secret(), "--keep-passphrase-file", three.passphrase)
+    assert "still open with what was revoked" in told.out
+    assert "`coffer key rotate --all`" in told.out
+    for verb in (["status", "--check"], ["doctor"]):
+        found = three.run(*verb, *three.secret(), expect=None).out
+        assert "open with what was revoked since" in " ".join(found.split())
+    three.run("backup", "create", place / "newer", *three.secret())
+    assert "revoked" not in three.run("doctor", *three.secret(), expect=None).out
+
+
 def test_header_of_before_opens_nothing_with_the_revoked_secret(three):
     old = (three.vault / "root.luks").read_bytes()
     revoke(three, 2, *three.secret(), "--keep-passphrase-file", three.passphrase)
