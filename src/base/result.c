@@ -86,6 +86,16 @@ static enum cof_code code_of_errno(int errno_value)
 	}
 }
 
+/* Adds where room is to be made: in the folder of a file, which no device lies in. */
+static void try_room(struct cof_error *err, const char *subject)
+{
+	const char *end = subject && subject[0] == '/' ? strrchr(subject, '/') : NULL;
+
+	if (end && strncmp(subject, "/dev/", strlen("/dev/")) != 0)
+		cof_error_try(err, "make room in %.*s, then the same command again",
+			      end > subject ? (int)(end - subject) : 1, subject);
+}
+
 cof_result cof_raise_errno(struct cof_error *err, int errno_value, const char *subject,
 			   const char *format, ...)
 {
@@ -97,6 +107,8 @@ cof_result cof_raise_errno(struct cof_error *err, int errno_value, const char *s
 		error_fill(err, code, subject, format, arguments);
 	va_end(arguments);
 	cof_error_cause(err, "%s", strerror(errno_value));
+	if (code == COF_E_NOSPC)
+		try_room(err, subject);
 	return (cof_result){ code };
 }
 

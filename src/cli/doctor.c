@@ -27,6 +27,7 @@ static const struct doctor_check {
 	{ AREA_SYSTEM, "sockets", NEEDS_NOTHING, doctor_sockets },
 	{ AREA_SYSTEM, "boot", NEEDS_NOTHING, doctor_boot },
 	{ AREA_VAULT, "vault and disks", NEEDS_NOTHING, doctor_vault },
+	{ AREA_VAULT, "room in its folder", NEEDS_NOTHING, doctor_room },
 	{ AREA_BACKUP, "backup and drill", NEEDS_VAULT, doctor_backup },
 	{ AREA_MIRRORS, "copies set aside", NEEDS_VAULT, doctor_aside },
 	{ AREA_DISKS, "attached disks", NEEDS_KEYS, doctor_attached },
@@ -116,7 +117,7 @@ const struct cli_verb cli_verb_doctor = {
 	.summary = "look for everything that is wrong or due, and say what mends it",
 	.description =
 		"Looks at the configuration, the sockets, the vault with its header, keystore, "
-		"identity, unlock methods, audit log and mirrors, the last backup and drill, every "
+		"identity, unlock methods, audit log, mirrors and room, the last backup and drill, every "
 		"disk with its header and the copy of that, what was left half done, crypttab, and "
 		"swap. Each finding has its cause and the command that mends it. Nothing is "
 		"changed, but for a copy of a header that another tool has changed.\n\n"

@@ -30,6 +30,7 @@ cof_result doctor_swap(struct doctor *doctor, struct cof_error *err);
 
 /* Those of the vault and its disks (doctor_vault.c). */
 cof_result doctor_vault(struct doctor *doctor, struct cof_error *err);
+cof_result doctor_room(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_backup(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_aside(struct doctor *doctor, struct cof_error *err);
 cof_result doctor_attached(struct doctor *doctor, struct cof_error *err);

@@ -3,11 +3,16 @@
  * What `coffer doctor` looks at in the vault, and of its disks.
  */
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "disk_result.h"
 #include "doctor.h"
+#include "number.h"
 #include "unlocking.h"
+
+#define ROOM_MIN_BYTES (16u << 20) /* our own: some changes of a large vault, and its journal */
 
 /* Says that what needs the keys was not looked at. */
 static cof_result note_locked(struct doctor *doctor, struct cof_error *err)
@@ -63,6 +68,23 @@ cof_result doctor_vault(struct doctor *doctor, struct cof_error *err)
 	TRY(status_gather(doctor->call, &spec, gathered, err));
 	add_remedies(doctor);
 	return COF_OK;
+}
+
+cof_result doctor_room(struct doctor *doctor, struct cof_error *err)
+{
+	const char *folder = doctor->call->paths->vault_dir;
+	char remedy[512];
+	struct statvfs room;
+	char free[16];
+
+	/* A folder that is not there is found by the check of the vault. */
+	if (statvfs(folder, &room) < 0 ||
+	    (uint64_t)room.f_bavail * room.f_frsize >= ROOM_MIN_BYTES)
+		return COF_OK;
+	(void)snprintf(remedy, sizeof(remedy), "make room in %.400s", folder);
+	return finding_note(&doctor->gathered.list, AREA_VAULT, COF_E_NOSPC, folder, remedy, err,
+			    "its file system has %s left: the vault soon takes no change",
+			    size_format((uint64_t)room.f_bavail * room.f_frsize, free));
 }
 
 cof_result doctor_backup(struct doctor *doctor, struct cof_error *err)

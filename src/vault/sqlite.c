@@ -80,11 +80,15 @@ static enum cof_code code_of_status(sqlite3 *db, int status)
 static cof_result sqlite_result(const struct keystore *keystore, int status, const char *doing,
 				struct cof_error *err)
 {
+	enum cof_code code = code_of_status(keystore->db, status);
 	cof_result result;
 
 	if (status == SQLITE_OK || status == SQLITE_ROW || status == SQLITE_DONE)
 		return COF_OK;
-	result = cof_raise(err, code_of_status(keystore->db, status), keystore->location,
+	if (code == COF_E_NOSPC)
+		return cof_raise_errno(err, ENOSPC, keystore->location,
+				       "the keystore cannot be %s", doing);
+	result = cof_raise(err, code, keystore->location,
 			   "the keystore cannot be %s", doing);
 	cof_error_cause(err, "%s", sqlite3_errmsg(keystore->db));
 	return result;

@@ -13,6 +13,7 @@ import pytest
 import rig
 from rig import DAMAGED, DONE, FAILED, LOCKED, NO_DEVICE, REFUSED, USAGE, tool
 from test_crash import points_of
+from test_full import fill
 from test_header import AREA, KIB, export_key
 from test_mirrors import copy_in, overwrite_page
 from test_swap import part  # noqa: F401 pylint: disable=unused-import
@@ -77,10 +78,10 @@ def test_well_kept_vault_is_well(coffer, kept, place):
             coffer.run(*words[1:], *coffer.secret())
     told = coffer.run("doctor", "--json", expect=None).json
     assert [finding for finding in told["findings"] if finding["area"] != "swap"] == []
-    assert all(check["made"] for check in told["checks"]) and len(told["checks"]) == 9
+    assert all(check["made"] for check in told["checks"]) and len(told["checks"]) == 10
     if not told["findings"]:
         assert told["well"] is True
-        assert "All is well: 9 checks made.\n" == coffer.run("doctor").out
+        assert "All is well: 10 checks made.\n" == coffer.run("doctor").out
 
 
 def test_no_vault_is_found(bare):
@@ -267,6 +268,23 @@ def test_backup_that_lacks_changes_is_found(coffer, place, disk):
     assert "lacks" in found["problem"] and found["remedy"] == "coffer backup create FILE"
     coffer.run("backup", "create", place / "new.backup", *coffer.secret())
     assert findings(coffer) == []
+
+
+def test_vault_without_room_is_found_and_a_failed_write_says_where(coffer, disk, place):
+    small = place / "small"
+    small.mkdir()
+    tool("mount", "-t", "tmpfs", "-o", "size=48m", "small", small)
+    shutil.copytree(coffer.vault, small / "vault")
+    coffer.vault = small / "vault"
+    assert findings(coffer) == []
+    fill(small, 8 * KIB)
+    found = only(coffer)
+    assert (found["area"], found["code"]) == ("vault", "no-space")
+    assert found["remedy"] == f"make room in {coffer.vault}"
+    (small / "ballast").unlink()
+    fill(small, 4)
+    failed = coffer.format(disk, expect=None)
+    assert f"make room in {coffer.vault}, then the same command" in failed.out, failed
 
 
 def test_clock_that_goes_back_is_found_and_stops_nothing(coffer, kept, place, monkeypatch):

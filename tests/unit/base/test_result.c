@@ -52,12 +52,27 @@ static void test_raise_takes_arguments_from_the_error_itself(void **state)
 	assert_string_equal(err.text, "again: has 1 sectors, needs 2");
 }
 
+static void test_raise_errno_says_where_room_is_to_be_made(void **state)
+{
+	struct cof_error err = { 0 };
+
+	assert_fails(cof_raise_errno(&err, ENOSPC, "/a/b", "x"), COF_E_NOSPC);
+	assert_string_equal(err.remedy, "make room in /a, then the same command again");
+	assert_fails(cof_raise_errno(&err, EDQUOT, "/b", "x"), COF_E_NOSPC);
+	assert_string_equal(err.remedy, "make room in /, then the same command again");
+	assert_fails(cof_raise_errno(&err, ENOSPC, "/dev/sda", "x"), COF_E_NOSPC);
+	assert_string_equal(err.remedy, "");
+	assert_fails(cof_raise_errno(&err, ENOSPC, NULL, "x"), COF_E_NOSPC);
+	assert_string_equal(err.remedy, "");
+}
+
 static void test_raise_errno_picks_the_code(void **state)
 {
 	struct cof_error err = { 0 };
 
 	(void)state;
 	assert_fails(cof_raise_errno(&err, ENOSPC, "f", "x"), COF_E_NOSPC);
+	assert_string_equal(err.remedy, "");
 	assert_fails(cof_raise_errno(&err, ENOENT, "f", "x"), COF_E_NOENT);
 	assert_fails(cof_raise_errno(&err, EBUSY, "f", "x"), COF_E_BUSY);
 	assert_fails(cof_raise_errno(&err, ENOMEM, "f", "x"), COF_E_NOMEM);
@@ -142,6 +157,7 @@ int main(void)
 		cmocka_unit_test(test_try_passes_the_failure_up),
 		cmocka_unit_test(test_raise_takes_arguments_from_the_error_itself),
 		cmocka_unit_test(test_raise_errno_picks_the_code),
+		cmocka_unit_test(test_raise_errno_says_where_room_is_to_be_made),
 		cmocka_unit_test(test_format_without_headline_shows_subject_and_text),
 		cmocka_unit_test(test_format_with_headline_moves_the_text_to_the_cause),
 		cmocka_unit_test(test_explain_keeps_a_better_remedy_from_below),
