@@ -40,6 +40,7 @@ void repair_done(struct repair *repair)
 	free(repair->finder);
 	free(repair->devices);
 	free(repair->has_device);
+	name_list_free(repair->stray);
 	name_list_free(repair->stale);
 	buffer_done(&repair->text[0]);
 	buffer_done(&repair->text[1]);
@@ -194,10 +195,10 @@ static cof_result list_devices(struct repair *repair, struct cof_error *err)
 	return COF_OK;
 }
 
-cof_result repair_plan(struct vault *vault, const struct paths *paths, bool trial,
+cof_result repair_plan(struct vault *vault, const struct paths *paths, bool add, bool trial,
 		       struct progress *progress, struct repair *ret_repair, struct cof_error *err)
 {
-	_cleanup_(repair_done) struct repair repair = { 0 };
+	_cleanup_(repair_done) struct repair repair = { .add = add };
 	_cleanup_(crypttab_freep) struct crypttab *crypttab = NULL;
 	_cleanup_(matching_done) struct matching matching = { .repair = &repair,
 							      .progress = progress };

@@ -30,6 +30,8 @@ struct repair_device {
 /**
  * struct repair - the whole plan
  * @has_device: for each disk of the set, whether its key opens a device
+ * @add:        also lines for disks that were to have none
+ * @stray:      names of disks that no device has, and whose lines lead to other disks
  * @stale:      names of lines for our key server of which the vault knows nothing
  * @text:       crypttab as it is, and as it would be
  */
@@ -40,6 +42,8 @@ struct repair {
 	struct repair_device *devices;
 	size_t device_count;
 	bool *has_device;
+	bool add;
+	char **stray;
 	char **stale;
 	struct buffer text[2];
 };
@@ -48,15 +52,16 @@ void repair_done(struct repair *repair);
 /**
  * repair_plan() - find the key of each LUKS device: by LUKS UUID, by stable name, by the line that
  * crypttab has, each proven by opening the header; then by trying all keys. Changes nothing
+ * @add:      also lines for disks that were to have none
  * @trial:    try all keys on a device for which nothing speaks
  * @progress: one line for all devices; with @trial alone
  * Fails: COF_E_LOCKED, COF_E_FORMAT (crypttab, a record), COF_E_IO, COF_E_NOMEM
  */
-cof_result repair_plan(struct vault *vault, const struct paths *paths, bool trial,
+cof_result repair_plan(struct vault *vault, const struct paths *paths, bool add, bool trial,
 		       struct progress *progress, struct repair *ret_repair, struct cof_error *err);
 
-/** repair_lines() - the second half of the plan: which lines change; fills in text[1], stale, and
- * line and note of the devices. Fails: COF_E_NOMEM, COF_E_FORMAT */
+/** repair_lines() - the second half of the plan: which lines change; fills in text[1], stale and
+ * stray, and line and note of the devices. Fails: COF_E_NOMEM, COF_E_FORMAT */
 cof_result repair_lines(const struct paths *paths, struct repair *repair, struct cof_error *err);
 
 /** repair_run() - write what was planned. Fails: COF_E_CONFLICT (crypttab changed meanwhile), as

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypttab_judge.h"
 #include "crypttab_repair.h"
 #include "disk_format_job.h"
+#include "disk_life.h"
 #include "disk_result.h"
 #include "key_place.h"
 #include "name_list.h"
@@ -95,12 +97,11 @@ static bool is_left(const struct paths *paths, const struct repair *repair,
 		note(device, "the key of %s opens another device as well", disk->name);
 	else if (!disk->ready)
 		note(device, "%s is half done: run the command that was stopped again", disk->name);
-	else if (!disk->crypttab && !entry)
-		note(device,
-		     "%s has no line%s: `coffer disk format %s --crypttab` gives it one",
-		     disk->name, device->device->stable[0] ? "" : ", for want of a stable name",
-		     device->device->node);
-	else if (!disk->crypttab && !disk_line_is_ours(paths, disk, entry))
+	else if (!disk->crypttab && !entry && !repair->add)
+		note(device, "%s has no line%s: `coffer disk repair-crypttab --add` gives it one",
+		     disk->name, device->device->stable[0] ? "" : ", for want of a stable name");
+	else if (!disk->crypttab && entry && !disk_line_is_ours(paths, disk, entry) &&
+		 !crypttab_judge(paths, disk, true, entry))
 		note(device, "its line has a key of its own");
 	else if (!entry && find_foreign(table, paths, device, disk->name, &foreign))
 		note(device, "the line %.100s opens it already", foreign.name);
@@ -111,6 +112,24 @@ static bool is_left(const struct paths *paths, const struct repair *repair,
 	return true;
 }
 
+/* The key and the options that a line is to have. A key of its own stays where the disk was to have
+ * no line of ours, unless it is a file that is not there. */
+static cof_result choose_key(const struct paths *paths, const struct disk *disk,
+			     const struct crypttab_entry *entry, char **ret_key, char **ret_options,
+			     struct cof_error *err)
+{
+	bool own = entry && !disk->crypttab && !disk_line_is_ours(paths, disk, entry);
+
+	*ret_options = NULL;
+	if (own && !(crypttab_judge(paths, disk, true, entry) & LINE_NO_KEY))
+		return text_copy(entry->key, ret_key, err);
+	TRY(text_copy(disk_line_key(paths, disk), ret_key, err));
+	if (!entry)
+		return text_copy(DISK_CRYPTTAB_OPTIONS, ret_options, err);
+	/* Options that somebody chose stay; those of a file that is gone, where they fit. */
+	return own ? adopt_options(entry->options, ret_options, err) : COF_OK;
+}
+
 /* The line of one device that a key of the vault opens. */
 static cof_result set_line(const struct paths *paths, const struct repair *repair,
 			   struct crypttab *table, struct repair_device *device,
@@ -118,22 +137,22 @@ static cof_result set_line(const struct paths *paths, const struct repair *repai
 {
 	const struct disk *disk = &repair->set.items[device->record];
 	_cleanup_free_ char *source = NULL;
+	_cleanup_free_ char *key = NULL;
+	_cleanup_free_ char *options = NULL;
 	struct crypttab_entry entry;
 	bool there = crypttab_find(table, disk->name, &entry);
 
 	if (is_left(paths, repair, table, there ? &entry : NULL, device))
 		return COF_OK;
 	TRY(text_copy(source_of(device, there ? &entry : NULL), &source, err));
+	TRY(choose_key(paths, disk, there ? &entry : NULL, &key, &options, err));
 	if (!there)
 		device->line = "added";
-	else if (strcmp(entry.source, source) != 0 ||
-		 strcmp(entry.key, disk_line_key(paths, disk)) != 0)
+	else if (strcmp(entry.source, source) != 0 || strcmp(entry.key, key) != 0)
 		device->line = "changed";
 	if (strcmp(disk->uuid, device->luks_uuid) != 0)
 		note(device, "its LUKS UUID is not the record's, so `coffer disk open` refuses it");
-	/* Options that somebody chose stay. */
-	return crypttab_set(table, disk->name, source, disk_line_key(paths, disk),
-			    there ? NULL : DISK_CRYPTTAB_OPTIONS, err);
+	return crypttab_set(table, disk->name, source, key, options, err);
 }
 
 /* Makes comments of lines for our key server of which the vault knows nothing. */
@@ -153,12 +172,31 @@ static cof_result comment_stale(const struct paths *paths, struct repair *repair
 	return COF_OK;
 }
 
+/* Finds the lines that lead to other disks while their own are not there: nobody knows where to. */
+static cof_result find_stray(const struct paths *paths, struct repair *repair,
+			     const struct crypttab *table, struct cof_error *err)
+{
+	struct crypttab_entry entry;
+
+	TRY(name_list_new(&repair->stray, err));
+	for (size_t i = 0; i < repair->set.count; i++) {
+		const struct disk *disk = &repair->set.items[i];
+
+		if (!repair->has_device[i] && disk->ready &&
+		    crypttab_find(table, disk->name, &entry) &&
+		    (crypttab_judge(paths, disk, false, &entry) & LINE_OTHER_DISK))
+			TRY(name_list_add(&repair->stray, disk->name, err));
+	}
+	return COF_OK;
+}
+
 cof_result repair_lines(const struct paths *paths, struct repair *repair, struct cof_error *err)
 {
 	_cleanup_(crypttab_freep) struct crypttab *table = NULL;
 
 	TRY(crypttab_parse(buffer_span(&repair->text[0]), &table, err));
 	TRY(comment_stale(paths, repair, table, err));
+	TRY(find_stray(paths, repair, table, err));
 	for (size_t i = 0; i < repair->device_count; i++)
 		if (repair->devices[i].record != SIZE_MAX)
 			TRY(set_line(paths, repair, table, &repair->devices[i], err));

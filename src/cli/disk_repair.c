@@ -35,6 +35,7 @@ static struct json *document_of(const struct repair *repair, const char *diff)
 	struct json *disks = json_new_array();
 	struct json *orphan_devices = json_new_array();
 	struct json *orphan_keys = json_new_array();
+	struct json *stray = json_new_array();
 	struct json *stale = json_new_array();
 
 	for (size_t i = 0; i < repair->device_count; i++)
@@ -43,11 +44,14 @@ static struct json *document_of(const struct repair *repair, const char *diff)
 	for (size_t i = 0; i < repair->set.count; i++)
 		if (!repair->has_device[i])
 			json_add_text(orphan_keys, repair->set.items[i].name);
+	for (char **name = repair->stray; *name; name++)
+		json_add_text(stray, *name);
 	for (char **name = repair->stale; *name; name++)
 		json_add_text(stale, *name);
 	json_set(document, "disks", disks);
 	json_set(document, "orphan_devices", orphan_devices);
 	json_set(document, "orphan_keys", orphan_keys);
+	json_set(document, "stray_lines", stray);
 	json_set(document, "stale_lines", stale);
 	json_set_text(document, "diff", diff);
 	json_set_bool(document, "changed", false);
@@ -72,6 +76,9 @@ static void say_findings(const struct cli_call *call, const struct repair *repai
 		if (!repair->has_device[i])
 			cli_say(call, "%s: its key opens no device of this machine",
 				repair->set.items[i].name);
+	for (char **name = repair->stray; *name; name++)
+		cli_say(call, "%s: its line names another disk: attach %s and run this again",
+			*name, *name);
 }
 
 /* Has a person agree to the diff that was shown. */
@@ -105,7 +112,8 @@ static cof_result make_plan(struct cli_call *call, struct vault *vault, struct r
 	_cleanup_(progress_freep) struct progress *progress = NULL;
 
 	TRY(progress_new(1, call->json || call->quiet, &progress, err));
-	return repair_plan(vault, call->paths, true, progress, ret_repair, err);
+	return repair_plan(vault, call->paths, cli_flag(call, "add"), true, progress, ret_repair,
+			   err);
 }
 
 /* coffer disk repair-crypttab. */
@@ -125,7 +133,9 @@ static cof_result run_repair(struct cli_call *call, struct cof_error *err)
 	cli_show(call, document);
 	say_findings(call, &repair);
 	if (diff.len == 1) {
-		cli_say(call, "%s is as it should be", call->paths->crypttab);
+		cli_say(call,
+			repair.stray[0] ? "%s was not changed" : "%s is as it should be",
+			call->paths->crypttab);
 		return COF_OK;
 	}
 	cli_say(call, "%.*s", (int)diff.len - 2, (const char *)diff.data);
@@ -151,13 +161,18 @@ const struct cli_verb cli_verb_disk_repair_crypttab = {
 		"has, and at last by trying every key, several devices at a time. What speaks for "
 		"a key is never enough: it must open the header.\n\n"
 		"Each such device gets a line, or has its source and key put right; options that "
-		"somebody chose stay, and so does every line of others. A line for coffer's key "
+		"somebody chose stay, and so does every line of others. A disk that was to have "
+		"no line, or has no stable name, gets one with --add alone; where somebody has "
+		"written a line for it, a source that is not the disk, or a key file that is not "
+		"there, is put right. A line for coffer's key "
 		"server of which the vault knows nothing becomes a comment. The difference is "
 		"shown before anything is written, and a dated copy of the version before is "
 		"kept.\n\n"
 		"Keys that open no device, and devices that no key opens, are listed.",
 	.options = (const struct cli_option[]){ { "yes", CLI_FLAG, NULL,
 						  "write without asking, in scripts" },
+						{ "add", CLI_FLAG, NULL,
+						  "lines also for disks that were to have none" },
 						CLI_PASSPHRASE_OPTION,
 						{ 0 } },
 	.examples =

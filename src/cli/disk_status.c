@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypttab_judge.h"
 #include "disk_known.h"
 #include "disk_result.h"
 #include "header_notes.h"
@@ -31,24 +32,33 @@ static cof_result note_left(struct disk_known *known, const struct disk *disk,
 	return disk_note_work(disk, notes, err);
 }
 
-/* Whether the line of a disk leads to a device with the header of another one. */
-static bool is_of_other(const struct crypttab_entry *line, const struct disk *disk)
+/* Says of a line that would not open its disk what mends it. */
+static cof_result note_line(struct cli_call *call, const struct crypttab_entry *line,
+			    unsigned int faults, bool attached, struct finding_list *notes,
+			    struct cof_error *err)
 {
-	_cleanup_(device_freep) struct device *device = NULL;
-	struct luks_info info;
+	bool source = (faults & ~LINE_NO_KEY) != 0;
 
-	return disk && disk->ready && !cof_failed(device_find(line->source, &device, NULL)) &&
-	       !cof_failed(luks_read(device->node, NULL, &info, NULL)) &&
-	       strcmp(info.uuid, disk->uuid) != 0;
+	return finding_note(notes, AREA_CRYPTTAB, COF_E_REFUSED, line->name,
+			    attached ? "coffer disk repair-crypttab"
+				     : "attach the disk, then coffer disk repair-crypttab",
+			    err, "its line in %s %s, %s", call->paths->crypttab,
+			    crypttab_fault_text(faults), source ? line->source : line->key);
 }
 
-/* Says of such a line what mends it. */
-static cof_result note_line(struct cli_call *call, const struct crypttab_entry *line,
-			    struct finding_list *notes, struct cof_error *err)
+/* What is wrong with the line of a disk. */
+static cof_result judge_line(struct cli_call *call, const struct disk *disk, bool attached,
+			     const struct crypttab_entry *line, struct finding_list *notes,
+			     struct json *json, unsigned int *ret_faults, struct cof_error *err)
 {
-	return finding_note(
-		notes, AREA_CRYPTTAB, COF_E_REFUSED, line->name, "coffer disk repair-crypttab", err,
-		"its line in %s names another disk, %s", call->paths->crypttab, line->source);
+	bool known = disk && disk->ready && line;
+
+	*ret_faults = known ? crypttab_judge(call->paths, disk, attached, line) : 0;
+	json_set_bool(json, "crypttab", line != NULL);
+	json_set_bool(json, "crypttab_other", (*ret_faults & LINE_OTHER_DISK) != 0);
+	json_set_text(json, "crypttab_fault",
+		      *ret_faults ? crypttab_fault_text(*ret_faults) : NULL);
+	return *ret_faults ? note_line(call, line, *ret_faults, attached, notes, err) : COF_OK;
 }
 
 /* One disk of the vault, or of none. */
@@ -62,7 +72,7 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	struct disk_open_state state = { 0 };
 	struct crypttab_entry entry;
 	bool has_line = crypttab_find(known->crypttab, name, &entry);
-	bool other = has_line && is_of_other(&entry, disk);
+	unsigned int faults;
 	const char *header = "";
 	const char *word;
 
@@ -87,20 +97,19 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	if (disk)
 		TRY(disk_note_key(disk, notes, err));
 	json_set_bool(json, "header_copy", has_copy);
-	json_set_bool(json, "crypttab", has_line);
-	json_set_bool(json, "crypttab_other", other);
-	if (other)
-		TRY(note_line(call, &entry, notes, err));
 	if (disk && disk->ready)
 		TRY(header_notes_look(work, name, notes, &header, err));
+	TRY(judge_line(call, disk, state.open || header[0], has_line ? &entry : NULL, notes, json,
+		       &faults, err));
 	json_set_text(json, "header", header[0] ? header : NULL);
 	return table_add(table,
 			 (const char *const[]){ name, word, state.source, state.device,
 						state.open ? state.backend : "", header,
 						has_copy ? "yes" : "no",
-						other	   ? "other"
-						: has_line ? "yes"
-							   : "no" },
+						faults & LINE_OTHER_DISK ? "other"
+						: faults		 ? "broken"
+						: has_line		 ? "yes"
+									 : "no" },
 			 err);
 }
 
@@ -171,12 +180,12 @@ const struct cli_verb cli_verb_disk_status = {
 	.description =
 		"Shows each disk of the vault: whether it is open, on which device, through "
 		"dm-crypt or in user space, whether its header is good and the one of which the "
-		"vault has a copy, and whether crypttab has a line for it, or one that leads to "
-		"another disk. A header that another tool has changed is copied. With a locked "
-		"vault headers are not looked at. A disk "
-		"whose engine was killed is called dead, and what was left half done is named "
-		"with the command that finishes it. Where there is no vault, what coffer has "
-		"opened is shown.",
+		"vault has a copy, and whether crypttab has a line for it, one that leads to "
+		"another disk, or one that is broken: without its device or key file. A header "
+		"that another tool has changed is copied. With a locked vault headers and lines "
+		"are not looked at. A disk whose engine was killed is called dead, and what was "
+		"left half done is named with the command that finishes it. Where there is no "
+		"vault, what coffer has opened is shown.",
 	.options = (const struct cli_option[]){ CLI_PASSPHRASE_OPTION, { 0 } },
 	.examples =
 		(const struct cli_example[]){ { "coffer disk status", "all disks of the vault" },

@@ -113,9 +113,15 @@ cof_result doctor_crypttab(struct doctor *doctor, struct cof_error *err)
 {
 	_cleanup_(repair_done) struct repair repair = { 0 };
 
-	TRY(repair_plan(doctor->gathered.vault, doctor->call->paths, false, NULL, &repair, err));
+	TRY(repair_plan(doctor->gathered.vault, doctor->call->paths, false, false, NULL, &repair,
+			err));
 	for (size_t i = 0; i < repair.device_count; i++)
 		TRY(note_line(doctor, &repair, &repair.devices[i], err));
+	for (char **name = repair.stray; *name; name++)
+		TRY(finding_note(&doctor->gathered.list, AREA_CRYPTTAB, COF_E_REFUSED, *name,
+				 "attach the disk, then coffer disk repair-crypttab", err,
+				 "its line in %s names another disk",
+				 doctor->call->paths->crypttab));
 	for (char **name = repair.stale; *name; name++)
 		TRY(finding_note(
 			&doctor->gathered.list, AREA_CRYPTTAB, COF_E_REFUSED, *name,

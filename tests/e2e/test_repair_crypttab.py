@@ -172,11 +172,59 @@ def test_disk_that_was_to_have_no_line_gets_none(coffer, disk):
     result = repair(coffer)
     note = of(result, disk)["note"]
     assert "no line, for want of a stable name" in note and not coffer.crypttab.exists()
-    # What the note says to type gives it the line.
-    line = f"coffer disk format {disk.node} --crypttab"
+    # What the note says to type gives it the line, and leaves the disk alone.
+    line = "coffer disk repair-crypttab --add"
     assert f"`{line}`" in note
-    coffer.run(*line.split()[1:], *coffer.secret())
-    assert disk.volume in coffer.crypttab.read_text()
+    before = disk.digest()
+    coffer.run(*line.split()[1:], "--yes", *coffer.secret())
+    assert disk.volume in coffer.crypttab.read_text() and disk.digest() == before
+
+
+def doctor_finds(coffer):
+    found = coffer.run("doctor", "--json", *coffer.secret(), expect=None).json["findings"]
+    return [entry for entry in found if entry["area"] == "crypttab"]
+
+
+@pytest.mark.parametrize("source,key,fault", [
+    ("{other}", "none", "names another disk"),
+    ("UUID=123", "/nokey", "names a device that is not there"),
+    ("{own}", "/nokey", "names a key file that is not there"),
+])
+def test_line_of_a_disk_without_one_is_mended(coffer, make_disk, source, key, fault):
+    disks = [make_disk(), make_disk()]
+    coffer.format(*disks)
+    coffer.close(*disks)
+    source = source.format(own=disks[0].node, other=disks[1].node)
+    coffer.crypttab.write_text(f"{disks[0].volume} {source} {key} luks,noauto\n")
+    shown = coffer.run("disk", "status", *coffer.secret()).out
+    assert f"{disks[0].volume}: its line in {coffer.crypttab} {fault}" in " ".join(shown.split())
+    found, = doctor_finds(coffer)
+    assert found["subject"] == disks[0].volume
+    assert found["remedy"] == "coffer disk repair-crypttab"
+    assert repair(coffer, "--yes").json["changed"]
+    name, source, mended, options = coffer.crypttab.read_text().split()
+    assert name == disks[0].volume and source in (disks[0].node, str(disks[0].file))
+    assert mended == "none" if key == "none" else mended.endswith("keys.sock")
+    assert "noauto" in options
+    assert not doctor_finds(coffer)
+    again = {one["name"]: one for one in
+             coffer.run("disk", "status", "--json", *coffer.secret()).disks}
+    assert again[disks[0].volume]["crypttab_fault"] is None
+
+
+def test_line_of_an_absent_disk_that_names_another_is_told_by_all(coffer, make_disk):
+    disks = [make_disk(), make_disk()]
+    coffer.format(*disks)
+    coffer.close(*disks)
+    coffer.crypttab.write_text(f"{disks[0].volume} {disks[1].node} none luks\n")
+    disks[0].detach()
+    told = coffer.run("disk", "repair-crypttab", *coffer.secret()).out
+    assert f"{disks[0].volume}: its line names another disk: attach" in told
+    assert "as it should be" not in told
+    assert repair(coffer).json["stray_lines"] == [disks[0].volume]
+    for found in (doctor_finds(coffer)[0]["remedy"],
+                  coffer.run("disk", "status", *coffer.secret()).out):
+        assert "attach the disk, then coffer disk repair-crypttab" in found.replace("`", "")
 
 
 def test_status_says_that_a_line_names_another_disk(coffer, two):
