@@ -71,6 +71,16 @@ cof_result disk_check_free(const struct paths *paths, const struct device *devic
 	return COF_OK;
 }
 
+cof_result disk_check_mode(const struct disk_open_state *state, const char *name, bool read_only,
+			   struct cof_error *err)
+{
+	if (!read_only || state->read_only)
+		return COF_OK;
+	cof_ignore(cof_raise(err, COF_E_BUSY, name, "is open for writing"));
+	cof_error_try(err, "coffer disk close %s, then open it with --read-only", name);
+	return (cof_result){ COF_E_BUSY };
+}
+
 cof_result disk_open_foreign(const struct paths *paths, const char *device_name, const char *header,
 			     const struct slot_secret *secret, const char *name,
 			     const struct disk_open_spec *spec, struct disk_result *result,
@@ -92,6 +102,7 @@ cof_result disk_open_foreign(const struct paths *paths, const char *device_name,
 	TRY(disk_state_on(paths, device, &state, err));
 	if (state.open && (!spec->test_only || spec->dry_run)) {
 		(void)snprintf(result->name, sizeof(result->name), "%s", state.name);
+		TRY(disk_check_mode(&state, state.name, spec->read_only, err));
 		disk_result_open(result, &state);
 		return COF_OK;
 	}

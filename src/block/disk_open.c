@@ -258,6 +258,7 @@ static cof_result open_one(struct opening *opening, size_t index, struct disk_re
 	TRY(disk_state_of(opening->paths, disk->name, &state, err));
 	if (state.open && (!opening->spec->test_only || opening->spec->dry_run)) {
 		TRY(check_open(disk, &state, name, number, err));
+		TRY(disk_check_mode(&state, disk->name, opening->spec->read_only, err));
 		/* A command that was killed may have left it without its stable name. */
 		if (strcmp(state.backend, "user") == 0 && !opening->spec->dry_run)
 			TRY(engine_link(opening->paths, disk->name, err));

@@ -138,4 +138,9 @@ bool disk_has_stable_name(const struct disk *disk, const struct device *device);
 cof_result disk_finder_find(const struct disk_finder *finder, const struct disk *disk,
 			    const struct device **ret_device, struct cof_error *err);
 
+/** disk_check_mode() - that a volume which is open already is not open for writing, where it is to
+ * be read alone. Fails: COF_E_BUSY */
+cof_result disk_check_mode(const struct disk_open_state *state, const char *name, bool read_only,
+			   struct cof_error *err);
+
 #endif

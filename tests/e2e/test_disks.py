@@ -269,6 +269,18 @@ def test_read_only_open_refuses_writes(coffer, disk):
             os.fsync(device.fileno())
 
 
+def test_read_only_open_refuses_a_volume_that_is_open_for_writing(coffer, disk):
+    coffer.format(disk)
+    refused = coffer.open(disk, options=["--read-only"], expect=BUSY)
+    assert refused.disks[0]["error"]["text"] == "is open for writing"
+    assert f"coffer disk close {disk.volume}, then" in refused.disks[0]["error"]["remedy"]
+    coffer.run("disk", "open", disk, "--read-only", "--dry-run", *coffer.secret(), expect=BUSY)
+    coffer.open(disk)
+    coffer.close(disk)
+    coffer.open(disk, options=["--read-only"])
+    assert not only(coffer.open(disk, options=["--read-only"]))["changed"]
+
+
 def test_swapped_disk_is_not_opened(coffer, make_disk):
     first, second = make_disk(), make_disk()
     coffer.format(first, second)
