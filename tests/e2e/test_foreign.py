@@ -103,6 +103,12 @@ def test_read_only_is_taken(bare, foreign, key):
     bare.run("disk", "close", foreign)
 
 
+def test_read_only_is_refused_while_open_for_writing(bare, foreign, key):
+    bare.run("disk", "open", foreign, "--key-file", key)
+    refused = bare.run("disk", "open", foreign, "--key-file", key, "--read-only", expect=rig.BUSY)
+    assert "is open for writing" in refused.err
+
+
 def test_missing_key_file_is_told_apart(bare, foreign, place):
     bare.run("disk", "open", foreign, "--key-file", place / "missing", expect=rig.NO_DEVICE)
 
