@@ -83,6 +83,9 @@ char *finding_text(const struct finding *finding, char out[static FINDING_TEXT_C
 	int command = (int)wrap_command_len(error->remedy);
 	const char *quote = command ? "`" : "";
 
+	/* What ends the command is none of it. */
+	if (command && strchr(",;", error->remedy[command - 1]))
+		command--;
 	(void)snprintf(out, FINDING_TEXT_CHARS, "%s%s%s%s%s%s%s%.*s%s%s", error->subject,
 		       error->subject[0] ? ": " : "", error->text, error->cause[0] ? ": " : "",
 		       error->cause, error->remedy[0] ? "; try: " : "", quote, command,

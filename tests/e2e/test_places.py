@@ -232,6 +232,7 @@ def test_key_file_on_a_medium_that_is_away_is_remembered(coffer, formatted, make
         told = coffer.run(*verb, *coffer.secret(), expect=None)
         assert away in " ".join((told.out + told.err).split())
         assert f"coffer key rotate {formatted.volume}" in told.out
+        assert verb[0] == "doctor" or f"`coffer key rotate {formatted.volume}`; or" in told.out
     with mounted(stick, place / "stick") as folder:
         relocate(coffer, formatted.volume, to="vault")
         assert not (folder / f"{formatted.volume}.key").exists()
