@@ -96,7 +96,10 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	json_set_bool(json, "key_only", disk && disk->key_only);
 	if (disk)
 		TRY(disk_note_key(disk, notes, err));
-	json_set_bool(json, "header_copy", has_copy);
+	if (known->header_names)
+		json_set_bool(json, "header_copy", has_copy);
+	else
+		json_set_null(json, "header_copy");
 	if (disk && disk->ready)
 		TRY(header_notes_look(work, name, notes, &header, err));
 	TRY(judge_line(call, disk, state.open || header[0], has_line ? &entry : NULL, notes, json,
@@ -105,7 +108,9 @@ static cof_result add_status(struct cli_call *call, struct disk_known *known, co
 	return table_add(table,
 			 (const char *const[]){ name, word, state.source, state.device,
 						state.open ? state.backend : "", header,
-						has_copy ? "yes" : "no",
+						!known->header_names ? NULL
+						: has_copy	     ? "yes"
+								     : "no",
 						faults & LINE_OTHER_DISK ? "other"
 						: faults		 ? "broken"
 						: has_line		 ? "yes"
@@ -163,7 +168,9 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 	for (char **name = known.names; call->arg_count == 0 && name && *name; name++)
 		TRY(add_status(call, &known, *name, &work, &notes, table, disks, err));
 	if (json_length(disks) == 0)
-		cli_say(call, known.vault ? "the vault has no disks" : "there is no vault");
+		cli_say(call, !known.vault   ? "there is no vault"
+			      : !known.names ? "which disks the vault has is unknown"
+					     : "the vault has no disks");
 	else if (!call->json)
 		TRY(table_print(table, stdout, err));
 	finding_list_say(call, &notes);

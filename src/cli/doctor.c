@@ -117,10 +117,10 @@ const struct cli_verb cli_verb_doctor = {
 	.summary = "look for everything that is wrong or due, and say what mends it",
 	.description =
 		"Looks at the configuration, the sockets, the vault with its header, keystore, "
-		"identity, unlock methods, audit log, mirrors and room, the last backup and drill, every "
-		"disk with its header and the copy of that, what was left half done, crypttab, and "
-		"swap. Each finding has its cause and the command that mends it. Nothing is "
-		"changed, but for a copy of a header that another tool has changed.\n\n"
+		"identity, unlock methods, audit log, mirrors and room, the last backup and "
+		"drill, every disk with its header and the copy of that, what was left half done, "
+		"crypttab, and swap. Each finding has its cause and the command that mends it. "
+		"Nothing is changed, but for a copy of a header that another tool has changed.\n\n"
 		"Every record is read and opened, and every stored key tried on its header; for "
 		"that the vault must be unlocked, or a secret be given. With --fast all is left "
 		"out that needs it.\n\n"

@@ -42,6 +42,21 @@ static void add_remedies(struct doctor *doctor)
 	}
 }
 
+/* A whole copy beside a keystore that cannot be read is what mends that, and no damage itself. */
+static void keep_copies_apart(struct doctor *doctor)
+{
+	struct finding_list *list = &doctor->gathered.list;
+
+	for (size_t i = 0; i < list->count && doctor->gathered.facts.keystore_unknown; i++) {
+		struct finding *finding = &list->items[i];
+
+		if (strcmp(finding->area, AREA_MIRRORS) != 0 || finding->error.code != COF_E_AUTH)
+			continue;
+		finding->advice = true;
+		finding->error.remedy[0] = '\0';
+	}
+}
+
 /* Whether the keys can be had without a question. */
 static cof_result can_unlock(struct doctor *doctor, bool *ret_can, struct cof_error *err)
 {
@@ -55,18 +70,32 @@ static cof_result can_unlock(struct doctor *doctor, bool *ret_can, struct cof_er
 	return COF_OK;
 }
 
+/* Where a mirror has a copy there was a vault: that it is not there is damage. */
+static cof_result raise_absent(const struct doctor *doctor, struct cof_error *err)
+{
+	_cleanup_free_ struct vault_copy *copies = NULL;
+	cof_result absent = cli_raise_absent(doctor->call, err);
+	size_t count = 0;
+
+	cof_ignore(vault_copies(doctor->call->paths, &copies, &count, NULL));
+	if (count > 0 && err)
+		err->code = COF_E_FORMAT;
+	return absent;
+}
+
 cof_result doctor_vault(struct doctor *doctor, struct cof_error *err)
 {
 	struct status_gathered *gathered = &doctor->gathered;
 	struct status_spec spec = { .list_damage = true, .without_keys = doctor->fast };
 
 	if (!vault_exists(doctor->call->paths))
-		return cli_raise_absent(doctor->call, err);
+		return raise_absent(doctor, err);
 	TRY(can_unlock(doctor, &spec.check, err));
 	if (!doctor->fast && !spec.check)
 		TRY(note_locked(doctor, err));
 	TRY(status_gather(doctor->call, &spec, gathered, err));
 	add_remedies(doctor);
+	keep_copies_apart(doctor);
 	return COF_OK;
 }
 

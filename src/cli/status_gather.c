@@ -129,7 +129,9 @@ static cof_result gather_parts(struct status_gathered *gathered, struct cof_erro
 	if (cof_failed(vault_names(vault, DISK_KIND, &gathered->names, &found)) ||
 	    cof_failed(vault_revision(vault, &facts->revision, &found)))
 		facts->keystore_unknown = true;
-	if (facts->keystore_unknown)
+	/* Where the vault was opened, the same was found already. */
+	if (facts->keystore_unknown &&
+	    strcmp(gathered->damage.first.subject, found.subject) != 0)
 		TRY(findings_add(&gathered->damage, (cof_result){ found.code }, &found, err));
 	return COF_OK;
 }

@@ -3,6 +3,8 @@
  * `coffer init`: make a vault.
  */
 
+#include <string.h>
+
 #include "file.h"
 #include "log.h"
 #include "unlocking.h"
@@ -93,17 +95,59 @@ static cof_result settle_existing(struct cli_call *call, struct cof_error *err)
 	return show_vault(call, false, err);
 }
 
+/* Whether all copies are of the system's own vault, which is in its place. @ret_folder: its own;
+ * caller frees */
+static bool are_systems(const struct cli_call *call, const struct vault_copy copies[], size_t count,
+			char **ret_folder)
+{
+	const char *root = call->paths->root[0] ? call->paths->root : NULL;
+	_cleanup_(paths_freep) struct paths *paths = NULL;
+	_cleanup_(vault_closep) struct vault *vault = NULL;
+	struct cof_error mistake;
+	char uuid[37];
+
+	if (call->paths->vault_is_default ||
+	    cof_failed(paths_new_usable(root, NULL, call->paths->config, &paths, &mistake, NULL)) ||
+	    cof_failed(vault_open(paths, &vault, NULL)))
+		return false;
+	(void)cli_uuid_format(vault_uuid(vault), uuid);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(copies[i].uuid, uuid) != 0)
+			return false;
+	*ret_folder = TAKE(paths->vault_dir);
+	return true;
+}
+
+/* Refuses a second vault beside one that is alive: nothing is to be brought back. */
+static cof_result refuse_second(const struct cli_call *call, const char *folder, const char *mirror,
+				struct cof_error *err)
+{
+	cof_result failure = cof_raise(err, COF_E_REFUSED, call->paths->vault_dir,
+				       "would be one more vault beside that of this machine, %s; "
+				       "nothing was changed",
+				       folder);
+
+	cof_error_cause(err, "%s names the mirror %s, which would have copies of both",
+			call->paths->config, mirror);
+	cof_error_try(err, "coffer init --force, for one more vault; or --config with a file that "
+			   "names another mirror");
+	return failure;
+}
+
 /* Refuses to make a second vault where a mirror has a copy of the one that is meant. */
 static cof_result check_mirrors(const struct cli_call *call, struct cof_error *err)
 {
 	struct cof_error found = { 0 };
 	_cleanup_free_ struct vault_copy *copies = NULL;
+	_cleanup_free_ char *system = NULL;
 	cof_result failure;
 	size_t count = 0;
 
 	TRY(vault_copies(call->paths, &copies, &count, err));
 	if (count == 0 || cli_flag(call, "force"))
 		return COF_OK;
+	if (are_systems(call, copies, count, &system))
+		return refuse_second(call, system, copies[0].mirror, err);
 	(void)vault_copies_explain(call->paths, &found);
 	failure = cof_raise(err, COF_E_REFUSED, call->paths->vault_dir,
 			    "there is no vault here, but a mirror has a copy of one; nothing was "

@@ -297,6 +297,11 @@ static cof_result advise_newest(const struct vault *vault, struct vault_mirror *
 	}
 	if (!newest)
 		return COF_OK;
+	for (size_t i = 0; i < count; i++)
+		if (mirrors[i].state == MIRROR_NEWER && mirrors[i].epoch == newest->epoch &&
+		    mirrors[i].revision == newest->revision)
+			(void)snprintf(mirrors[i].remedy, sizeof(mirrors[i].remedy),
+				       "nothing here: %.400s has the same copy", newest->folder);
 	TRY(mirror_path(vault, newest->folder, "", &folder, err));
 	copy_remedy(vault->paths, folder, newest->remedy, sizeof(newest->remedy));
 	return COF_OK;

@@ -219,6 +219,24 @@ def test_damaged_keystore_is_found_with_the_mirror_that_is_whole(coffer):
     assert findings(coffer) == [near]
 
 
+@pytest.mark.parametrize("gone", ["vault.db", ""])
+def test_vault_or_keystore_that_is_gone_is_one_damage(coffer, kept, gone):
+    folder = coffer.folder / "mirror"
+    folder.mkdir()
+    configure(coffer, f"mirror = {folder}")
+    coffer.run("unlock", *coffer.secret())
+    coffer.open(kept)
+    coffer.run("lock", expect=None)
+    (coffer.vault / gone).rename(coffer.folder / "gone")
+    found, = [item for item in findings(coffer, "--fast") if item["severity"] == "damage"]
+    assert found["area"] == "vault" and "cp -a" in found["remedy"]
+    coffer.run("doctor", "--fast", expect=DAMAGED)
+    for shown in coffer.run("disk", "status", "--json", expect=None).json["disks"]:
+        assert shown["header_copy"] is None
+    (coffer.folder / "gone").rename(coffer.vault / gone)
+    coffer.close(kept)
+
+
 def test_changed_audit_log_is_found(coffer, kept):
     log = coffer.vault / "audit.log"
     lines = log.read_text().splitlines(keepends=True)

@@ -86,6 +86,30 @@ def test_mirror_of_a_vault_without_keystore_is_compared_with_no_revision(coffer,
     assert "the vault's own keystore cannot be read" in told and "the vault of 0" not in told
 
 
+def test_second_mirror_with_the_newest_copy_is_said_to_have_the_same(coffer, mirrors, disk):
+    shutil.copytree(coffer.vault, coffer.folder / "before")
+    coffer.format(disk)
+    coffer.close(disk)
+    coffer.run("lock", expect=None)
+    shutil.rmtree(coffer.vault)
+    shutil.copytree(coffer.folder / "before", coffer.vault)
+    warnings = [text for text in coffer.run("status", "--json").json["warnings"]
+                if "is newer" in text]
+    assert len(warnings) == 2 and "cp -a" in warnings[0]
+    assert f"nothing here: {mirrors[0]} has the same copy" in warnings[1]
+
+
+def test_second_vault_beside_a_live_one_is_not_offered_its_copy(coffer, mirrors):
+    system = coffer.root / "var/lib/coffer"
+    system.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(coffer.vault, system)
+    coffer.vault = coffer.folder / "second"
+    error = coffer.run("init", "--passphrase-file", coffer.passphrase, "--no-recovery", "--json",
+                       expect=REFUSED).json["error"]
+    assert str(system) in error["text"] and str(mirrors[0]) in error["cause"]
+    assert "cp -a" not in error["remedy"] and not coffer.vault.exists()
+
+
 def test_accept_older_in_a_script_keeps_the_newer_copy_and_lists_what_is_lost(coffer, diverged,
                                                                               disk):
     told = coffer.run("unlock", "--accept-older", *coffer.secret())
