@@ -161,8 +161,12 @@ static cof_result run_status(struct cli_call *call, struct cof_error *err)
 	TRY(header_work_init(known.vault, call->paths, &work, err));
 	TRY(table_new(columns, &table, err));
 	for (size_t i = 0; i < call->arg_count; i++) {
-		ENSURE(disk_known_has(known.names, call->args[i]), err, COF_E_NOENT, call->args[i],
-		       "is not the name of a disk in the vault");
+		if (!disk_known_has(known.names, call->args[i])) {
+			cof_ignore(cof_raise(err, COF_E_NOENT, call->args[i],
+					     "is not the name of a disk in the vault"));
+			cof_error_try(err, "coffer disk status, which shows all disks");
+			return (cof_result){ COF_E_NOENT };
+		}
 		TRY(add_status(call, &known, call->args[i], &work, &notes, table, disks, err));
 	}
 	for (char **name = known.names; call->arg_count == 0 && name && *name; name++)

@@ -122,6 +122,8 @@ static cof_result run_file(struct cli_call *call, struct cof_error *err)
 		TRY(slot_secret_random(KEYFILE_RANDOM_BYTES, &key, err));
 		TRY(keyfile_write(path, slot_secret_span(key), "", err));
 		method.strong = true;
+		cli_say(call, "Made the key file %s of %d random bytes.", path,
+			KEYFILE_RANDOM_BYTES);
 	}
 	return enroll(call, vault, existing, &method, key, err);
 }

@@ -78,6 +78,20 @@ static char *typed_form(const char *name, char out[static TYPED_CHARS])
 	return out;
 }
 
+/* Where an option is typed in one word with its value, as in --to-vault: the value; else NULL. */
+static const char *find_joined(const struct cli_option *const offered[], size_t count,
+			       const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(offered[i]->name);
+
+		if (offered[i]->type != CLI_FLAG && len > 1 &&
+		    strncmp(name, offered[i]->name, len) == 0 && name[len] == '-' && name[len + 1])
+			return name + len + 1;
+	}
+	return NULL;
+}
+
 /* Refuses an option that the verb (or the noun, or coffer itself) does not have, with what may have
  * been meant. */
 static cof_result refuse_option(const struct cli_verb *verb, const char *noun, const char *name,
@@ -86,6 +100,7 @@ static cof_result refuse_option(const struct cli_verb *verb, const char *noun, c
 	const struct cli_option *offered[CLI_OPTIONS_MAX];
 	size_t count = verb ? cli_offered(verb, offered) : 0;
 	const char *found = NULL;
+	const char *value;
 	char words[CLI_VERB_NAME_CHARS] = "";
 	char typed[TYPED_CHARS];
 	size_t best = SIZE_MAX;
@@ -98,13 +113,16 @@ static cof_result refuse_option(const struct cli_verb *verb, const char *noun, c
 		if (near_is_nearer(name, option->name, &best))
 			found = option->name;
 
+	value = best > 1 ? find_joined(offered, count, name) : NULL;
 	if (verb)
 		(void)cli_verb_name(verb, words);
 	else if (noun)
 		(void)snprintf(words, sizeof(words), "%s", noun);
 	failure = cof_raise(err, COF_E_USAGE, typed_form(name, typed),
 			    "coffer%s%s has no such option", words[0] ? " " : "", words);
-	if (found)
+	if (value)
+		cof_error_try(err, "--%.*s %s", (int)(value - name - 1), name, value);
+	else if (found)
 		cof_error_try(err, "%s", typed_form(found, typed));
 	else
 		cof_error_try(err, "coffer%s%s --help", words[0] ? " " : "", words);

@@ -86,7 +86,8 @@ const struct cli_verb cli_verb_service_create = {
 	.argument_type = CLI_TEXT,
 	.summary = "make a service from a configuration; nothing is formatted yet",
 	.description =
-		"PATH is NAMESPACE/svc/NAME. The configuration has one section for each resource, "
+		"PATH is NAMESPACE/svc/NAME; NAME alone is root/svc/NAME. The configuration has "
+		"one section for each resource, "
 		"such as [disk#0], whose keyword type says what it is, and [DEFAULT] for the "
 		"service itself. Configurations of OpenSVC are taken as they are. A value may "
 		"refer to others: {fqdn}, {svcname}, {disk#0.exposed_devs[0]}. A keyword that is "

@@ -58,6 +58,6 @@ cof_result tape_text_need_bareos(const struct cli_call *call, struct cof_error *
 		return COF_OK;
 	cof_ignore(cof_raise(err, COF_E_USAGE, cli_verb_name(call->verb, name),
 			     "needs to know whose form it is"));
-	cof_error_try(err, "coffer %s ... --bareos", name);
+	cof_error_try(err, "the same command with --bareos");
 	return (cof_result){ COF_E_USAGE };
 }

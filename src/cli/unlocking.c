@@ -41,6 +41,13 @@ static const char *vault_value(const struct cli_call *call, const char *option)
 						      : NULL;
 }
 
+/* The option for a secret of the vault that a person would type. */
+static const char *vault_option(const struct cli_call *call)
+{
+	return cli_find_offered(call->verb, CLI_VAULT_PASSPHRASE) ? CLI_VAULT_PASSPHRASE
+								  : "passphrase-file";
+}
+
 /* The secret that the command line names; found is false when it names none. */
 static cof_result read_given(const struct cli_call *call, struct slot_secret **ret_secret,
 			     bool *ret_found, struct cof_error *err)
@@ -201,7 +208,7 @@ static cof_result unlock_by_person(const struct cli_call *call, struct vault *va
 	if (unlocked.code == COF_E_LOCKED && err && !err->remedy[0]) {
 		unlocked = cof_raise(err, COF_E_LOCKED, call->paths->vault_dir,
 				     "the vault is locked, and there is no terminal to ask on");
-		cof_error_try(err, "coffer unlock, or --passphrase-file FILE");
+		cof_error_try(err, "coffer unlock, or --%s FILE", vault_option(call));
 	}
 	return unlocked;
 }
@@ -340,9 +347,7 @@ static bool agent_has_key(const struct cli_call *call)
 static cof_result explain_unasked(const struct cli_call *call, cof_result failed,
 				  struct cof_error *err)
 {
-	const char *option = cli_find_offered(call->verb, CLI_VAULT_PASSPHRASE)
-				     ? CLI_VAULT_PASSPHRASE
-				     : "passphrase-file";
+	const char *option = vault_option(call);
 
 	if (failed.code != COF_E_LOCKED || cli_on_terminal(call) || !agent_has_key(call))
 		return failed;

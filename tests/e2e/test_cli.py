@@ -846,7 +846,8 @@ def test_enroll_recovery_without_terminal_wants_a_file(coffer):
 
 def test_enroll_file_makes_a_key_file(coffer):
     key = coffer.folder / "vault.key"
-    coffer.run("enroll", "file", key, *coffer.secret())
+    said = coffer.run("enroll", "file", key, *coffer.secret()).out
+    assert f"Made the key file {key} of 64 random bytes" in " ".join(said.split())
     assert mode_of(key) == 0o600 and key.stat().st_size == 64
     assert opens(coffer, "--key-file", key)
     assert coffer.run("enroll", "file", key, *coffer.secret(), "--json").json == {

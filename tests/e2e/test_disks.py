@@ -367,3 +367,8 @@ def test_no_secret_is_in_any_process_arguments_or_message(coffer, disk):
     assert phrase not in done.out + done.err
     assert phrase not in subprocess.run(["ps", "axww", "-o", "args"], capture_output=True,
                                         text=True, check=True).stdout
+
+
+def test_status_of_an_unknown_name_says_what_shows_all(coffer):
+    error = coffer.run("disk", "status", "nosuch", "--json", expect=NO_DEVICE).json["error"]
+    assert error["remedy"].startswith("coffer disk status")

@@ -135,7 +135,7 @@ def test_the_vault_opens_a_group(coffer):
     secret = ("--vault-passphrase-file", coffer.recovery)
     group.run("create", "--encrypt", *secret)
     group.run("put", "one", "/etc/hostname", *secret)
-    group.run("list", expect=LOCKED)
+    assert "--vault-passphrase-file FILE" in group.run("list", expect=LOCKED).err
     assert group.run("list", "--json", *secret).json["versions"][0]["name"] == "one"
     records = coffer.run("key", "list", "--json", *coffer.secret()).out
     assert '"store"' in records

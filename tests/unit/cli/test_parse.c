@@ -270,6 +270,12 @@ static void test_parse_strange_option_names_help(void **state)
 	refused("coffer lock --zzzzzzzz", "--zzzzzzzz", "coffer lock --help");
 }
 
+static void test_parse_option_joined_with_its_value_is_taken_apart(void **state)
+{
+	refused("coffer service create --config-mine", "--config-mine", "--config mine");
+	refused("coffer service create --config-", "--config-", "--config");
+}
+
 static void test_parse_strange_option_of_noun_names_its_help(void **state)
 {
 	struct cli_parsed parsed = { 0 };
@@ -448,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_parse_misspelt_option_suggests_right_one),
 		cmocka_unit_test(test_parse_option_of_other_verb_refused),
 		cmocka_unit_test(test_parse_strange_option_names_help),
+		cmocka_unit_test(test_parse_option_joined_with_its_value_is_taken_apart),
 		cmocka_unit_test(test_parse_strange_option_of_noun_names_its_help),
 		cmocka_unit_test(test_parse_bad_value_is_explained_and_not_repeated),
 		cmocka_unit_test(test_parse_surplus_arguments_are_counted),
