@@ -213,6 +213,39 @@ static cof_result check_open(const struct disk *disk, const struct disk_open_sta
 	return COF_OK;
 }
 
+/* The answer where the volume is open already. */
+static cof_result answer_open(const struct opening *opening, const struct disk *disk,
+			      struct disk_open_state *state, const char *typed, dev_t number,
+			      struct disk_result *result, struct cof_error *err)
+{
+	TRY(check_open(disk, state, typed, number, err));
+	TRY(disk_check_mode(state, disk->name, opening->spec->read_only, err));
+	/* A command that was killed may have left it without its stable name. */
+	if (strcmp(state->backend, "user") == 0 && !opening->spec->dry_run)
+		TRY(engine_link(opening->paths, disk->name, err));
+	TRY(disk_state_of(opening->paths, disk->name, state, err));
+	disk_result_open(result, state);
+	return COF_OK;
+}
+
+/* Opens @device; where another command has opened the volume since this one looked, that is the
+ * answer. */
+static cof_result open_or_answer(struct opening *opening, const struct disk *disk,
+				 const struct device *device, bool other_facts, const char *typed,
+				 struct disk_result *result, struct cof_error *err)
+{
+	struct cof_error busy = { 0 };
+	struct disk_open_state state;
+	cof_result opened = open_device(opening, disk, device, other_facts, result, &busy);
+
+	if (opened.code == COF_E_BUSY && !opening->spec->test_only &&
+	    !cof_failed(disk_state_of(opening->paths, disk->name, &state, NULL)) && state.open)
+		return answer_open(opening, disk, &state, typed, device->number, result, err);
+	if (cof_failed(opened) && err)
+		*err = busy;
+	return opened;
+}
+
 /* A disk that somebody wanted to be unreadable is not opened by the way. */
 static cof_result refuse_half_destroyed(const struct disk *disk, struct cof_error *err)
 {
@@ -256,16 +289,8 @@ static cof_result open_one(struct opening *opening, size_t index, struct disk_re
 	(void)snprintf(result->name, sizeof(result->name), "%s", disk->name);
 	(void)snprintf(result->uuid, sizeof(result->uuid), "%s", disk->uuid);
 	TRY(disk_state_of(opening->paths, disk->name, &state, err));
-	if (state.open && (!opening->spec->test_only || opening->spec->dry_run)) {
-		TRY(check_open(disk, &state, name, number, err));
-		TRY(disk_check_mode(&state, disk->name, opening->spec->read_only, err));
-		/* A command that was killed may have left it without its stable name. */
-		if (strcmp(state.backend, "user") == 0 && !opening->spec->dry_run)
-			TRY(engine_link(opening->paths, disk->name, err));
-		TRY(disk_state_of(opening->paths, disk->name, &state, err));
-		disk_result_open(result, &state);
-		return COF_OK;
-	}
+	if (state.open && (!opening->spec->test_only || opening->spec->dry_run))
+		return answer_open(opening, disk, &state, name, number, result, err);
 	if (!opening->spec->force)
 		TRY(refuse_half_destroyed(disk, err));
 	progress_step(opening->progress, index, disk->name, "unlocking");
@@ -287,7 +312,7 @@ static cof_result open_one(struct opening *opening, size_t index, struct disk_re
 			      disk->name);
 		return (cof_result){ COF_E_REFUSED };
 	}
-	TRY(open_device(opening, disk, device, !is_same, result, err));
+	TRY(open_or_answer(opening, disk, device, !is_same, name, result, err));
 	progress_end(opening->progress, index, disk->name, result->state);
 	return COF_OK;
 }

@@ -336,6 +336,17 @@ def test_two_formats_of_one_disk_leave_one_that_opens(coffer, disk):
     coffer.open(disk)
 
 
+@pytest.mark.skipif(rig.has_device_mapper(), reason="here the engine's turns are tested")
+def test_two_opens_of_one_disk_both_say_that_it_is_open(coffer, disk):
+    coffer.format(disk)
+    coffer.close(disk)
+    words = ("disk", "open", disk.volume, "--json", *coffer.secret())
+    runs = [coffer.start(*words) for _ in range(2)]
+    told = [run.communicate(timeout=120) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], told
+    coffer.close(disk)
+
+
 def test_commands_at_the_same_time_lose_no_key(coffer, make_disk):
     disks = [make_disk() for _ in range(4)]
     runs = [coffer.start("disk", "format", disk, "--yes-destroy", disk, *coffer.secret())
