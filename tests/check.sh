@@ -151,7 +151,9 @@ if [ $quick = no ]; then
 	# shellcheck disable=SC2086
 	if build build-asan -Dfaults=true $asan_options; then
 		unit unit-asan build-asan 4
-		(COFFER=$PWD/build-asan/src/cli/coffer && e2e e2e-asan "$side_by_side" -m 'not slow' tests/e2e)
+		# The crash loops have run at these points already; here they look for leaks on the way.
+		(COFFER=$PWD/build-asan/src/cli/coffer && COFFER_CRASH_SHARE=$((COFFER_CRASH_SHARE * 3)) &&
+			e2e e2e-asan "$side_by_side" -m 'not slow' tests/e2e)
 	fi
 	# shellcheck disable=SC2086
 	(export CC=clang && build build-fuzz -Dfuzz=true -Dtests=false \
