@@ -92,7 +92,7 @@ side_by_side=-n3
 COFFER=$PWD/build/src/cli/coffer
 # How much of the crash loops runs: every n-th point. A guest is slower by an order of magnitude.
 quick=no
-usual_share=4
+usual_share=6
 [ "${1:-}" = --quick ] && quick=yes usual_share=12
 COFFER_CRASH_SHARE=${COFFER_CRASH_SHARE:-$usual_share}
 guest_crash_share=$((COFFER_CRASH_SHARE * 2))
@@ -152,7 +152,7 @@ if [ $quick = no ]; then
 	if build build-asan -Dfaults=true $asan_options; then
 		unit unit-asan build-asan 4
 		# The crash loops have run at these points already; here they look for leaks on the way.
-		(COFFER=$PWD/build-asan/src/cli/coffer && COFFER_CRASH_SHARE=$((COFFER_CRASH_SHARE * 3)) &&
+		(COFFER=$PWD/build-asan/src/cli/coffer && COFFER_CRASH_SHARE=$((COFFER_CRASH_SHARE * 2)) &&
 			e2e e2e-asan "$side_by_side" -m 'not slow' tests/e2e)
 	fi
 	# shellcheck disable=SC2086

@@ -2,6 +2,7 @@
 """Swap with a random key: both files keep every byte that is not ours, and nothing but swap is ever
 made swap. Swap that is in use is tested where the kernel has dm-crypt, in the guest."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -235,15 +236,21 @@ def test_area_that_finds_no_free_name_is_refused(files, part):
     assert error["text"] == "finds no free name" and contents(files) == before
 
 
+def has_open(pid, path):
+    for one in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(one) == str(path):
+                return True
+    return False
+
+
 def test_name_that_somebody_took_meanwhile_is_refused(files, part):
     theirs = "swap /dev/disk/by-id/theirs none luks\n"
     lock = files.root / "etc/.crypttab.lock"
     with open(lock, "w", encoding="ascii") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         process = files.start("swap", "encrypt", part.nodes[0], "--json")
-        waits = pathlib.Path(f"/proc/{process.pid}/fd")
-        while process.poll() is None and not any(
-                os.path.realpath(one) == str(lock) for one in waits.iterdir()):
+        while process.poll() is None and not has_open(process.pid, lock):
             time.sleep(0.01)
         files.crypttab.write_text(theirs)
     out, err = process.communicate(timeout=60)
