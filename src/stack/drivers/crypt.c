@@ -5,13 +5,18 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "clock.h"
 #include "crypt.h"
 #include "disk_owner.h"
 #include "driver_help.h"
 #include "fault.h"
 #include "file.h"
 #include "name_list.h"
+
+#define CLOSE_PATIENCE_MS 2000 /* for who holds the device a moment longer than its mount */
+#define CLOSE_PAUSE_MS	  50
 
 static const struct keyword crypt_keywords[] = {
 	{ "dev", KEYWORD_TEXT, true, NULL },
@@ -184,22 +189,39 @@ static cof_result crypt_start(struct service *service, const struct resource *re
 	return fault_point("crypt/opened", err);
 }
 
+/*
+ * Closes a volume that nothing is mounted on any more. A mount namespace that is just ending, or a
+ * program that looks at new devices, may still hold it.
+ */
+static cof_result close_volume(struct service *service, const char *name, struct cof_error *err)
+{
+	struct disk_close_spec spec = { .force = true }; /* proven already, before anything */
+	uint64_t deadline_ms = clock_ms() + CLOSE_PATIENCE_MS;
+	cof_result closed;
+
+	for (;;) {
+		_cleanup_(progress_freep) struct progress *progress = NULL;
+		struct disk_result result = { 0 };
+
+		TRY(progress_new(1, true, &progress, err));
+		closed = disk_close(NULL, service->paths, &name, 1, &spec, progress, &result, err);
+		if (closed.code != COF_E_BUSY || clock_ms() >= deadline_ms)
+			return closed;
+		(void)usleep(CLOSE_PAUSE_MS * 1000);
+	}
+}
+
 static cof_result crypt_stop(struct service *service, const struct resource *resource,
 			     struct cof_error *err)
 {
 	char name[VOLUME_NAME_MAX_CHARS + 1];
-	const char *const names[] = { name };
-	struct disk_close_spec spec = { .force = true }; /* proven already, before anything */
-	_cleanup_(progress_freep) struct progress *progress = NULL;
-	struct disk_result result = { 0 };
 	struct status status = { 0 };
 
 	TRY(crypt_status(service, resource, &status, err));
 	if (status.word == STATUS_DOWN)
 		return COF_OK;
 	TRY(crypt_name(service, resource, name, err));
-	TRY(progress_new(1, true, &progress, err));
-	TRY(disk_close(NULL, service->paths, names, 1, &spec, progress, &result, err));
+	TRY(close_volume(service, name, err));
 	service_note(service, resource->rid, "closed %s", name);
 	return fault_point("crypt/closed", err);
 }
