@@ -8,8 +8,7 @@
 static void test_compressor_gives_back_what_it_took(void **state)
 {
 	_cleanup_(compressor_freep) struct compressor *compressor = NULL;
-	uint8_t *plain = calloc(1, CHUNK_BYTES);
-	_cleanup_free_ uint8_t *owned = plain;
+	_cleanup_free_ uint8_t *plain = calloc(1, CHUNK_BYTES);
 	_cleanup_free_ uint8_t *out = malloc(CHUNK_BYTES);
 	_cleanup_free_ uint8_t *copy = malloc(CHUNK_BYTES);
 	struct span packed;
