@@ -117,6 +117,15 @@ cof_result reader_take(struct reader *reader, size_t len, struct span *ret_bytes
 	return COF_OK;
 }
 
+cof_result reader_copy(struct reader *reader, uint8_t *out, size_t len, struct cof_error *err)
+{
+	struct span bytes = { 0 };
+
+	TRY(reader_take(reader, len, &bytes, err));
+	memcpy(out, bytes.data, len);
+	return COF_OK;
+}
+
 /* The next @bytes bytes as one number, most significant first. */
 static cof_result read_big_endian(struct reader *reader, size_t bytes, uint64_t *ret_value,
 				  struct cof_error *err)

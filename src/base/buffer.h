@@ -64,6 +64,8 @@ struct reader reader_of(struct span bytes, const char *subject);
 /** reader_take() - the next @len bytes, borrowed from the span */
 cof_result reader_take(struct reader *reader, size_t len, struct span *ret_bytes,
 		       struct cof_error *err);
+/** reader_copy() - the next @len bytes, copied to @out */
+cof_result reader_copy(struct reader *reader, uint8_t *out, size_t len, struct cof_error *err);
 cof_result reader_u8(struct reader *reader, uint8_t *ret_value, struct cof_error *err);
 cof_result reader_be16(struct reader *reader, uint16_t *ret_value, struct cof_error *err);
 cof_result reader_be32(struct reader *reader, uint32_t *ret_value, struct cof_error *err);

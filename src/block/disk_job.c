@@ -208,6 +208,20 @@ cof_result changing_find_device(const struct disk *disk, struct device **ret_dev
 	return looked;
 }
 
+cof_result changing_prove_key(struct vault *vault, const char *name, const char *node,
+			      struct cof_error *err)
+{
+	_cleanup_(volume_key_freep) struct volume_key *volume_key = NULL;
+	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
+	bool found;
+
+	TRY(disk_key(vault, name, &key, &found, err));
+	ENSURE(found, err, COF_E_CONFLICT, name, "its record is gone from the vault");
+	return cof_explain(luks_unlock(node, NULL, key, LUKS_ANY_SLOT, &volume_key, NULL, err), err,
+			   "coffer key history, for older keys of this disk",
+			   "the key in the vault does not open %s (%s)", name, node);
+}
+
 cof_result changing_forget(struct changing *changing, struct cof_error *err)
 {
 	_cleanup_(record_freep) struct record *copy = NULL;

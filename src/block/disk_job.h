@@ -99,6 +99,11 @@ cof_result changing_forget(struct changing *changing, struct cof_error *err);
 cof_result changing_find_device(const struct disk *disk, struct device **ret_device,
 				struct cof_error *err);
 
+/** changing_prove_key() - that the key in the vault opens the header on @node.
+ * Fails: COF_E_CONFLICT (no record), as luks_unlock() */
+cof_result changing_prove_key(struct vault *vault, const char *name, const char *node,
+			      struct cof_error *err);
+
 /** changing_point() - fault_point() called "encrypt/NAME", by the verb */
 cof_result changing_point(const struct changing *changing, const char *name, struct cof_error *err);
 

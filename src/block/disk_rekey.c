@@ -66,11 +66,8 @@ static cof_result check_slots(const struct disk_change_plan *plan, const struct 
 static cof_result check_header(struct vault *vault, struct disk_change_plan *plan,
 			       struct cof_error *err)
 {
-	_cleanup_(volume_key_freep) struct volume_key *volume_key = NULL;
-	_cleanup_(slot_secret_freep) struct slot_secret *key = NULL;
 	const char *node = plan->device->node;
 	struct luks_info info;
-	bool found;
 
 	TRY(luks_read(node, NULL, &info, err));
 	TRY(disk_check_header(node, &info, err));
@@ -78,11 +75,7 @@ static cof_result check_header(struct vault *vault, struct disk_change_plan *pla
 	       "has a LUKS1 header: only LUKS2 can change its volume key");
 	ENSURE(!info.integrity[0] && !info.hw_opal, err, COF_E_UNSUPPORTED, node,
 	       "is encrypted in a way that cannot be changed where it is");
-	TRY(disk_key(vault, plan->disk.name, &key, &found, err));
-	ENSURE(found, err, COF_E_CONFLICT, plan->disk.name, "its record is gone from the vault");
-	TRY(cof_explain(luks_unlock(node, NULL, key, LUKS_ANY_SLOT, &volume_key, NULL, err), err,
-			"coffer key history, for older keys of this disk",
-			"the key in the vault does not open %s (%s)", plan->disk.name, node));
+	TRY(changing_prove_key(vault, plan->disk.name, node, err));
 	ENSURE(plan->device->size_bytes > info.data_offset_bytes, err, COF_E_FORMAT, node,
 	       "has no data behind its header");
 	plan->data_bytes = plan->device->size_bytes - info.data_offset_bytes;

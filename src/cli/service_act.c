@@ -58,19 +58,28 @@ cof_result service_act(struct cli_call *call, struct service *service, enum serv
 	return service_run(service, &plan, err);
 }
 
+/* The service of a call, locked unless nothing is to be done, and the document that tells of it. */
+static cof_result begin(struct cli_call *call, struct service **ret_service, int *ret_lock,
+			struct json **ret_document, struct cof_error *err)
+{
+	*ret_document = json_new_object();
+	cli_show(call, *ret_document);
+	TRY(service_of_call(call, ret_service, err));
+	json_set_text(*ret_document, "path", (*ret_service)->text);
+	if (!call->dry_run)
+		TRY(service_lock_call(call, ret_service, ret_lock, err));
+	return COF_OK;
+}
+
 /* A verb that is one action. */
 static cof_result run_one(struct cli_call *call, enum service_verb verb, struct cof_error *err)
 {
 	_cleanup_(service_freep) struct service *service = NULL;
 	_cleanup_(vault_closep) struct vault *vault = NULL;
 	_cleanup_fd_ int lock = -1;
-	struct json *document = json_new_object();
+	struct json *document;
 
-	cli_show(call, document);
-	TRY(service_of_call(call, &service, err));
-	json_set_text(document, "path", service->text);
-	if (!call->dry_run)
-		TRY(service_lock_call(call, &service, &lock, err));
+	TRY(begin(call, &service, &lock, &document, err));
 	return service_act(call, service, verb, cli_flag(call, "force"), &vault, document, err);
 }
 
@@ -104,13 +113,9 @@ static cof_result run_restart(struct cli_call *call, struct cof_error *err)
 	_cleanup_(service_freep) struct service *service = NULL;
 	_cleanup_(vault_closep) struct vault *vault = NULL;
 	_cleanup_fd_ int lock = -1;
-	struct json *document = json_new_object();
+	struct json *document;
 
-	cli_show(call, document);
-	TRY(service_of_call(call, &service, err));
-	json_set_text(document, "path", service->text);
-	if (!call->dry_run)
-		TRY(service_lock_call(call, &service, &lock, err));
+	TRY(begin(call, &service, &lock, &document, err));
 	TRY(service_act(call, service, SERVICE_STOP, cli_flag(call, "force"), &vault, document,
 			err));
 	if (call->dry_run)

@@ -95,6 +95,16 @@ cof_result tape_choose_needed(struct vault *vault, struct drive *drive,
 	return COF_OK;
 }
 
+cof_result tape_choose(struct vault *vault, const char *volume, struct drive *drive,
+		       struct tape_choice *ret_choice, struct cof_error *err)
+{
+	if (volume)
+		TRY(tape_choose_volume(vault, volume, ret_choice, err));
+	else
+		TRY(tape_choose_needed(vault, drive, ret_choice, err));
+	return tape_check_cartridge(drive, &ret_choice->volume, err);
+}
+
 cof_result tape_check_cartridge(struct drive *drive, const struct tape_volume *volume,
 				struct cof_error *err)
 {

@@ -36,6 +36,11 @@ cof_result tape_choose_needed(struct vault *vault, struct drive *drive,
 cof_result tape_check_cartridge(struct drive *drive, const struct tape_volume *volume,
 				struct cof_error *err);
 
+/** tape_choose() - the key of the @volume that was named, else (NULL) the one that the tape needs,
+ * and that the cartridge is that volume's. Fails: as the three above */
+cof_result tape_choose(struct vault *vault, const char *volume, struct drive *drive,
+		       struct tape_choice *ret_choice, struct cof_error *err);
+
 /**
  * tape_put_key() - load the key; for a volume that is to stay clear, or may and cannot be
  * encrypted, clear what there is. In the audit log before it is done.

@@ -80,15 +80,10 @@ static cof_result run_run(struct cli_call *call, struct cof_error *err)
 	_cleanup_(vault_closep) struct vault *vault = NULL;
 	_cleanup_(tape_use_done) struct tape_use use = TAPE_USE_NONE;
 	_cleanup_(tape_choice_done) struct tape_choice choice = { 0 };
-	const char *volume = cli_value(call, "volume");
 
 	TRY(tape_use_begin(call, call->args[0], false, &use, err));
 	TRY(cli_open_vault(call, true, &vault, err));
-	if (volume)
-		TRY(tape_choose_volume(vault, volume, &choice, err));
-	else
-		TRY(tape_choose_needed(vault, use.drive, &choice, err));
-	TRY(tape_check_cartridge(use.drive, &choice.volume, err));
+	TRY(tape_choose(vault, cli_value(call, "volume"), use.drive, &choice, err));
 	if (call->dry_run) {
 		cli_say(call, "%s would get %s of volume %s, and %s be run.", use.place.name,
 			choice.key ? "the key" : "no key", choice.volume.name, call->args[1]);

@@ -30,6 +30,14 @@ cof_result sha256(struct span data, uint8_t out[static SHA256_BYTES], struct cof
 	return COF_OK;
 }
 
+cof_result sha256_append(struct buffer *out, struct cof_error *err)
+{
+	uint8_t digest[SHA256_BYTES];
+
+	TRY(sha256(buffer_span(out), digest, err));
+	return buffer_add(out, digest, sizeof(digest), err);
+}
+
 void sha256_run_free(struct sha256_run *run)
 {
 	if (!run)

@@ -13,6 +13,10 @@
 /** sha256() - digest of @data. Fails: COF_E_FAILED (the library) */
 cof_result sha256(struct span data, uint8_t out[static SHA256_BYTES], struct cof_error *err);
 
+/** sha256_append() - adds the digest of all that is in @out to it.
+ * Fails: COF_E_NOMEM, COF_E_FAILED */
+cof_result sha256_append(struct buffer *out, struct cof_error *err);
+
 struct sha256_run;
 
 /**

@@ -59,7 +59,7 @@ static cof_result encode_record(struct store *store, const struct version *versi
 	if (!content) {
 		TRY(version_head_encode(&head, (uint32_t)body.len, out, err));
 		TRY(buffer_add(out, body.data, body.len, err));
-		return version_finish(out, err);
+		return sha256_append(out, err);
 	}
 	head.encrypted = true;
 	head.key_id = facts->id;
@@ -68,7 +68,7 @@ static cof_result encode_record(struct store *store, const struct version *versi
 	TRY(version_head_encode(&head, (uint32_t)(body.len + AEAD_TAG_BYTES), out, err));
 	TRY(buffer_reserve(out, body.len + AEAD_TAG_BYTES, err));
 	TRY(aead_seal(key, head.nonce, buffer_span(out), buffer_span(&body), out, err));
-	return version_finish(out, err);
+	return sha256_append(out, err);
 }
 
 cof_result catalogue_commit(struct store *store, const struct version *version,

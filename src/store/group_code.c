@@ -11,8 +11,6 @@
 
 cof_result group_encode(const struct group *group, struct buffer *out, struct cof_error *err)
 {
-	uint8_t digest[SHA256_BYTES];
-
 	TRY(buffer_add(out, MAGIC, MAGIC_BYTES, err));
 	TRY(buffer_add_u8(out, VERSION, err));
 	TRY(buffer_add_u8(out, SUITE, err));
@@ -21,8 +19,7 @@ cof_result group_encode(const struct group *group, struct buffer *out, struct co
 	TRY(buffer_add_be32(out, group->min_bytes, err));
 	TRY(buffer_add_be32(out, group->avg_bytes, err));
 	TRY(buffer_add_be32(out, group->max_bytes, err));
-	TRY(sha256(buffer_span(out), digest, err));
-	return buffer_add(out, digest, sizeof(digest), err);
+	return sha256_append(out, err);
 }
 
 cof_result group_decode(struct span bytes, const char *subject, struct group *ret_group,

@@ -105,7 +105,6 @@ cof_result index_run_encode(const uint8_t group[static STORE_UUID_BYTES], const 
 {
 	uint32_t blocks = (uint32_t)((entry_count + KEYS_PER_BLOCK - 1) / KEYS_PER_BLOCK);
 	uint64_t bloom_at = bloom_offset(pack_count);
-	uint8_t digest[SHA256_BYTES];
 
 	qsort(entries, entry_count, sizeof(*entries), compare_entries);
 	TRY(buffer_reserve(out,
@@ -122,8 +121,7 @@ cof_result index_run_encode(const uint8_t group[static STORE_UUID_BYTES], const 
 		TRY(buffer_add_be32(out, entries[i].pack, err));
 		TRY(buffer_add_be32(out, entries[i].ordinal, err));
 	}
-	TRY(sha256(buffer_span(out), digest, err));
-	return buffer_add(out, digest, sizeof(digest), err);
+	return sha256_append(out, err);
 }
 
 cof_result index_run_decode(struct span bytes, const uint8_t group[static STORE_UUID_BYTES],

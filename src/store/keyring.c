@@ -127,11 +127,11 @@ static cof_result encode(const struct keystore_file *file, const struct keystore
 	TRY(keystore_encode_head(file, (uint32_t)(plain->len + tag), out, err));
 	if (!master) {
 		TRY(buffer_add(out, plain->data, plain->len, err));
-		return keystore_finish(out, err);
+		return sha256_append(out, err);
 	}
 	TRY(aead_seal(master, file->nonce, buffer_span(out), secret_span(plain), &sealed, err));
 	TRY(buffer_add(out, sealed.data, sealed.len, err));
-	return keystore_finish(out, err);
+	return sha256_append(out, err);
 }
 
 /* A content key in the lowest free place; those of before that were active are retired. */

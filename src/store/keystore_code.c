@@ -64,23 +64,6 @@ cof_result keystore_encode_head(const struct keystore_file *file, uint32_t body_
 	return buffer_add_be32(out, body_bytes, err);
 }
 
-cof_result keystore_finish(struct buffer *out, struct cof_error *err)
-{
-	uint8_t digest[SHA256_BYTES];
-
-	TRY(sha256(buffer_span(out), digest, err));
-	return buffer_add(out, digest, sizeof(digest), err);
-}
-
-static cof_result take_into(struct reader *reader, uint8_t *out, size_t len, struct cof_error *err)
-{
-	struct span bytes = { 0 };
-
-	TRY(reader_take(reader, len, &bytes, err));
-	memcpy(out, bytes.data, len);
-	return COF_OK;
-}
-
 static cof_result decode_slot(struct reader *reader, struct keystore_slot *slot,
 			      struct cof_error *err)
 {
@@ -100,9 +83,9 @@ static cof_result decode_slot(struct reader *reader, struct keystore_slot *slot,
 	else
 		ENSURE(kind == 0 && slot->cost.passes == 0 && slot->cost.memory_kib == 0, err,
 		       COF_E_FORMAT, reader->subject, "has a slot of the vault with a cost");
-	TRY(take_into(reader, slot->salt, STRETCH_SALT_BYTES, err));
-	TRY(take_into(reader, slot->nonce, AEAD_NONCE_BYTES, err));
-	return take_into(reader, slot->wrapped, PACK_WRAPPED_BYTES, err);
+	TRY(reader_copy(reader, slot->salt, STRETCH_SALT_BYTES, err));
+	TRY(reader_copy(reader, slot->nonce, AEAD_NONCE_BYTES, err));
+	return reader_copy(reader, slot->wrapped, PACK_WRAPPED_BYTES, err);
 }
 
 /* Takes off the checksum at the end. */
@@ -153,11 +136,11 @@ cof_result keystore_decode(struct span bytes, const char *subject, struct keysto
 	ENSURE(version == VERSION && (flags & ~FLAG_SEALED) == 0, err, COF_E_FORMAT, subject,
 	       "has version %u and flags 0x%02x, which are not known", version, flags);
 	file.encrypted = flags & FLAG_SEALED;
-	TRY(take_into(&reader, file.group, STORE_UUID_BYTES, err));
+	TRY(reader_copy(&reader, file.group, STORE_UUID_BYTES, err));
 	TRY(reader_be64(&reader, &file.sequence, err));
 	TRY(reader_be64(&reader, &file.saved, err));
 	TRY(decode_slots(&reader, &file, err));
-	TRY(take_into(&reader, file.nonce, AEAD_NONCE_BYTES, err));
+	TRY(reader_copy(&reader, file.nonce, AEAD_NONCE_BYTES, err));
 	TRY(reader_be32(&reader, &body_bytes, err));
 	ENSURE(body_bytes == reader.rest.len, err, COF_E_FORMAT, subject,
 	       "has a body of %zu bytes, must have %u", reader.rest.len, body_bytes);
@@ -217,7 +200,7 @@ static cof_result decode_key(struct reader *reader, struct keystore_key *key, ui
 	       err, COF_E_FORMAT, reader->subject, "has a content key %u in state %u", key->id,
 	       state);
 	key->state = state;
-	return take_into(reader, secret, AEAD_KEY_BYTES, err);
+	return reader_copy(reader, secret, AEAD_KEY_BYTES, err);
 }
 
 /* The content keys; each place is taken once. */
@@ -258,9 +241,9 @@ cof_result keystore_body_decode(struct span plain, const char *subject,
 	ENSURE(version == BODY_VERSION, err, COF_E_FORMAT, subject, "has a body of version %u",
 	       version);
 	TRY(wrap_key_new(AEAD_KEY_BYTES, &ret_body->id_key, err));
-	TRY(take_into(&reader, ret_body->id_key->secret.data, AEAD_KEY_BYTES, err));
+	TRY(reader_copy(&reader, ret_body->id_key->secret.data, AEAD_KEY_BYTES, err));
 	TRY(wrap_key_new(AEAD_KEY_BYTES, &ret_body->chunker_key, err));
-	TRY(take_into(&reader, ret_body->chunker_key->secret.data, AEAD_KEY_BYTES, err));
+	TRY(reader_copy(&reader, ret_body->chunker_key->secret.data, AEAD_KEY_BYTES, err));
 	TRY(reader_u8(&reader, &mode, err));
 	TRY(reader_be32(&reader, &ret_body->rotate_days, err));
 	ENSURE(mode <= KEYSTORE_STATIC &&

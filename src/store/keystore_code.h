@@ -90,8 +90,6 @@ void keystore_body_done(struct keystore_body *body);
  */
 cof_result keystore_encode_head(const struct keystore_file *file, uint32_t body_bytes,
 				struct buffer *out, struct cof_error *err);
-/** keystore_finish() - append the checksum of all of @out. Fails: COF_E_NOMEM, COF_E_FAILED */
-cof_result keystore_finish(struct buffer *out, struct cof_error *err);
 /** keystore_decode() - @ret_file borrows from @bytes. Fails: COF_E_FORMAT */
 cof_result keystore_decode(struct span bytes, const char *subject, struct keystore_file *ret_file,
 			   struct cof_error *err);

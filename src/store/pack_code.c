@@ -63,15 +63,6 @@ cof_result pack_head_encode(const struct pack_head *head, uint8_t out[static PAC
 }
 
 /* Takes @len bytes into an array. */
-static cof_result take_into(struct reader *reader, uint8_t *out, size_t len, struct cof_error *err)
-{
-	struct span bytes = { 0 };
-
-	TRY(reader_take(reader, len, &bytes, err));
-	memcpy(out, bytes.data, len);
-	return COF_OK;
-}
-
 static cof_result decode_page(struct span page, const char *subject, struct pack_head *ret_head,
 			      struct cof_error *err)
 {
@@ -85,14 +76,14 @@ static cof_result decode_page(struct span page, const char *subject, struct pack
 	TRY(reader_u8(&reader, &suite, err));
 	ENSURE((flags & ~FLAG_SEALED) == 0 && suite == SUITE, err, COF_E_FORMAT, subject,
 	       "has flags 0x%02x and suite %u, which are not known", flags, suite);
-	TRY(take_into(&reader, head.group, STORE_UUID_BYTES, err));
-	TRY(take_into(&reader, head.pack, STORE_UUID_BYTES, err));
+	TRY(reader_copy(&reader, head.group, STORE_UUID_BYTES, err));
+	TRY(reader_copy(&reader, head.pack, STORE_UUID_BYTES, err));
 	TRY(reader_be32(&reader, &head.sequence, err));
 	TRY(reader_be16(&reader, &head.key_id, err));
 	TRY(reader_be32(&reader, &head.key_generation, err));
 	TRY(reader_be64(&reader, &head.created, err));
-	TRY(take_into(&reader, head.nonce, AEAD_NONCE_BYTES, err));
-	TRY(take_into(&reader, head.wrapped, PACK_WRAPPED_BYTES, err));
+	TRY(reader_copy(&reader, head.nonce, AEAD_NONCE_BYTES, err));
+	TRY(reader_copy(&reader, head.wrapped, PACK_WRAPPED_BYTES, err));
 	head.encrypted = flags & FLAG_SEALED;
 	ENSURE(head.encrypted == (head.key_id != 0) && head.sequence >= 1, err, COF_E_FORMAT,
 	       subject, "names content key %u, which does not go with its flags", head.key_id);
@@ -225,7 +216,7 @@ static cof_result decode_entry(struct reader *reader, struct pack_entry *entry,
 	TRY(reader_u8(reader, &entry->flags, err));
 	TRY(reader_be32(reader, &entry->stored_bytes, err));
 	TRY(reader_be32(reader, &entry->plain_bytes, err));
-	TRY(take_into(reader, entry->id, STORE_ID_BYTES, err));
+	TRY(reader_copy(reader, entry->id, STORE_ID_BYTES, err));
 	ENSURE(entry->type >= CHUNK_DATA && entry->type <= CHUNK_PADDING &&
 		       (entry->flags & ~CHUNK_COMPRESSED) == 0,
 	       err, COF_E_FORMAT, reader->subject, "has a record of type %u with flags 0x%02x",
@@ -294,10 +285,10 @@ cof_result pack_tail_decode(struct span page, uint64_t pack_bytes, const char *s
 	uint64_t covered;
 
 	TRY(page_start(page, TAIL_MAGIC, subject, &reader, err));
-	TRY(take_into(&reader, tail.pack, STORE_UUID_BYTES, err));
+	TRY(reader_copy(&reader, tail.pack, STORE_UUID_BYTES, err));
 	TRY(reader_be64(&reader, &tail.pack_bytes, err));
 	TRY(reader_be64(&reader, &tail.toc_offset, err));
-	TRY(take_into(&reader, tail.toc_digest, SHA256_BYTES, err));
+	TRY(reader_copy(&reader, tail.toc_digest, SHA256_BYTES, err));
 	TRY(reader_be32(&reader, &tail.stripes, err));
 	ENSURE(tail.pack_bytes == pack_bytes, err, COF_E_FORMAT, subject,
 	       "is %llu bytes long, must be %llu", (unsigned long long)pack_bytes,

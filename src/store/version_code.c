@@ -62,23 +62,6 @@ cof_result version_head_encode(const struct version_head *head, uint32_t body_by
 	return buffer_add(out, head->nonce, AEAD_NONCE_BYTES, err);
 }
 
-cof_result version_finish(struct buffer *out, struct cof_error *err)
-{
-	uint8_t digest[SHA256_BYTES];
-
-	TRY(sha256(buffer_span(out), digest, err));
-	return buffer_add(out, digest, sizeof(digest), err);
-}
-
-static cof_result take_into(struct reader *reader, uint8_t *out, size_t len, struct cof_error *err)
-{
-	struct span bytes = { 0 };
-
-	TRY(reader_take(reader, len, &bytes, err));
-	memcpy(out, bytes.data, len);
-	return COF_OK;
-}
-
 static cof_result check_digest(struct span bytes, const char *subject, struct cof_error *err)
 {
 	uint8_t digest[SHA256_BYTES];
@@ -109,13 +92,13 @@ cof_result version_record_decode(struct span bytes, const char *subject,
 	ENSURE(version == VERSION && (flags & ~FLAG_SEALED) == 0, err, COF_E_FORMAT, subject,
 	       "has version %u and flags 0x%02x, which are not known", version, flags);
 	head.encrypted = flags & FLAG_SEALED;
-	TRY(take_into(&reader, head.group, STORE_UUID_BYTES, err));
-	TRY(take_into(&reader, head.id, STORE_UUID_BYTES, err));
+	TRY(reader_copy(&reader, head.group, STORE_UUID_BYTES, err));
+	TRY(reader_copy(&reader, head.id, STORE_UUID_BYTES, err));
 	TRY(reader_be16(&reader, &head.key_id, err));
 	TRY(reader_be32(&reader, &head.key_generation, err));
 	TRY(reader_be64(&reader, &head.keystore, err));
 	TRY(reader_be32(&reader, &body_bytes, err));
-	TRY(take_into(&reader, head.nonce, AEAD_NONCE_BYTES, err));
+	TRY(reader_copy(&reader, head.nonce, AEAD_NONCE_BYTES, err));
 	ENSURE(body_bytes == reader.rest.len && head.encrypted == (head.key_id != 0), err,
 	       COF_E_FORMAT, subject, "has a body of %zu bytes with content key %u",
 	       reader.rest.len, head.key_id);
@@ -166,7 +149,7 @@ cof_result version_decode(struct span body, const char *subject, struct version 
 	TRY(reader_be64(&reader, &version.files, err));
 	TRY(reader_be64(&reader, &version.new_bytes, err));
 	TRY(reader_u8(&reader, &name_bytes, err));
-	TRY(take_into(&reader, (uint8_t *)version.name, name_bytes, err));
+	TRY(reader_copy(&reader, (uint8_t *)version.name, name_bytes, err));
 	ENSURE(strlen(version.name) == name_bytes &&
 		       !cof_failed(version_check_name(version.name, NULL)),
 	       err, COF_E_FORMAT, subject, "has a name that is not allowed");

@@ -54,8 +54,6 @@ cof_result version_check_name(const char *name, struct cof_error *err);
 /** version_head_encode() - append VERSION_CONTEXT_BYTES. Fails: COF_E_NOMEM */
 cof_result version_head_encode(const struct version_head *head, uint32_t body_bytes,
 			       struct buffer *out, struct cof_error *err);
-/** version_finish() - append the checksum. Fails: COF_E_NOMEM, COF_E_FAILED */
-cof_result version_finish(struct buffer *out, struct cof_error *err);
 /** version_record_decode() - @ret_body: sealed or in the clear; borrowed. Fails: COF_E_FORMAT */
 cof_result version_record_decode(struct span bytes, const char *subject,
 				 struct version_head *ret_head, struct span *ret_body,
